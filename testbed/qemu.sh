@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Boot a kernel in QEMU (software emulation) with two devices that can do real
+# DMA to one another: "edu", a DMA engine, and "ivshmem-plain", whose BAR 2
+# stands in for a GPU's VRAM. Prints the serial port; exits 0 if the guest says
+# pass, 1 if it says fail, 2 if it says nothing (crash or timeout).
+
+# shellcheck disable=SC2054 # QEMU's own commas
+set -eu
+
+usage()
+{
+	cat >&2 <<-'END'
+	usage: qemu.sh -k bzImage -i initramfs [options]
+	  -t topology  switch, multifunction, rootports or flat (default flat)
+	  -c cpu       any QEMU name; peer-to-peer through the host bridge is
+	               allowed on EPYC (default), refused on Skylake-Server
+	  -m iommu     none (default), dma or passthrough
+	  -v sizes     VRAM of each ivshmem, comma separated (default 64M)
+	  -r command   what the guest runs
+	  -a args      more kernel arguments
+	  -q args      more QEMU arguments
+	  -n cpus      number of CPUs (default 1)
+	  -g memory    of the guest (default 512M)
+	  -s seconds   kill the guest after that (default 120)
+	  -l file      keep the serial log there
+	END
+	exit 2
+}
+
+die()
+{
+	echo "qemu.sh: $*" >&2
+	exit 2
+}
+
+kernel='' initrd='' topology=flat cpu=EPYC iommu=none vram=64M run=true
+args='' qargs='' cpus=1 memory=512M seconds=120 log=
+while getopts k:i:t:c:m:v:r:a:q:n:g:s:l: opt; do
+	case $opt in
+	k) kernel=$OPTARG ;;	i) initrd=$OPTARG ;;	t) topology=$OPTARG ;;
+	c) cpu=$OPTARG ;;	m) iommu=$OPTARG ;;	v) vram=$OPTARG ;;
+	r) run=$OPTARG ;;	a) args=$OPTARG ;;	q) qargs=$OPTARG ;;
+	n) cpus=$OPTARG ;;	g) memory=$OPTARG ;;	s) seconds=$OPTARG ;;
+	l) log=$OPTARG ;;	*) usage ;;
+	esac
+done
+if [ -z "$kernel" ] || [ -z "$initrd" ]; then
+	usage
+fi
+[ -r "$kernel" ] || die "no kernel in $kernel"
+[ -r "$initrd" ] || die "no initramfs in $initrd"
+command -v qemu-system-x86_64 >/dev/null ||
+	die "qemu-system-x86_64 is missing: install qemu-system-x86"
+case $run in *\"*) die "the guest command must not contain double quotes" ;; esac
+
+qemu=(qemu-system-x86_64 -accel tcg -cpu "$cpu" -smp "$cpus" -m "$memory"
+      -nodefaults -no-user-config -display none -no-reboot -serial stdio)
+
+case $iommu in
+none)
+	machine=q35 ;;
+dma)
+	machine=q35,kernel-irqchip=split
+	qemu+=(-device intel-iommu,aw-bits=48)
+	args="intel_iommu=on iommu.strict=1 $args" ;;
+passthrough)
+	machine=q35,kernel-irqchip=split
+	qemu+=(-device intel-iommu,aw-bits=48)
+	args="intel_iommu=on iommu=pt $args" ;;
+*)
+	die "unknown iommu $iommu: none, dma or passthrough" ;;
+esac
+qemu+=(-machine "$machine")
+
+case $topology in
+switch)
+	qemu+=(-device pcie-root-port,id=rp,chassis=1,slot=1,addr=4.0
+	       -device x3130-upstream,id=up,bus=rp) ;;
+multifunction)
+	qemu+=(-device pcie-root-port,id=rp,chassis=1,slot=1,addr=4.0) ;;
+rootports|flat)
+	;;
+*)
+	die "unknown topology $topology: switch, multifunction, rootports or flat" ;;
+esac
+
+# place NUMBER DEVICE: plug the Nth device where the topology wants it
+place()
+{
+	local n=$1 dev=$2
+
+	case $topology in
+	switch)
+		qemu+=(-device "xio3130-downstream,id=port$n,bus=up,chassis=$((n + 2)),slot=$n,addr=$n.0"
+		       -device "$dev,bus=port$n") ;;
+	multifunction)
+		qemu+=(-device "$dev,bus=rp,addr=0.$n,multifunction=on") ;;
+	rootports)
+		qemu+=(-device "pcie-root-port,id=port$n,chassis=$((n + 2)),slot=$n,addr=$((n + 4)).0"
+		       -device "$dev,bus=port$n") ;;
+	flat)
+		qemu+=(-device "$dev,addr=$((n + 4)).0") ;;
+	esac
+}
+
+place 0 edu,dma_mask=0xffffffffffffffff
+n=1
+for size in ${vram//,/ }; do
+	qemu+=(-object "memory-backend-memfd,id=vram$n,size=$size,share=on")
+	place $n "ivshmem-plain,memdev=vram$n"
+	n=$((n + 1))
+done
+
+[ -n "$log" ] || { log=$(mktemp); trap 'rm -f "$log"' EXIT; }
+
+# shellcheck disable=SC2206 # the caller's words
+qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append
+       "console=ttyS0 panic=-1 oops=panic log_buf_len=4M $args run=\"$run\"")
+
+set +e
+timeout -k 5 "$seconds" "${qemu[@]}" </dev/null \
+	2> >(grep -v "TCG doesn't support requested feature" >&2) | tr -d '\r' | tee "$log"
+rc=${PIPESTATUS[0]}
+set -e
+verdict=$(grep -a '^testbed: verdict ' "$log" | tail -n 1) || true
+case $verdict in
+"testbed: verdict pass"*)	exit 0 ;;
+"testbed: verdict fail"*)	exit 1 ;;
+esac
+[ "$rc" != 124 ] || die "no verdict within $seconds seconds"
+die "no verdict: the guest stopped early (QEMU exit code $rc)"
