@@ -3,7 +3,8 @@
 #
 # kernel.sh fast|debug - build the testbed's kernel from the patched tree
 #
-# Leaves arch/x86/boot/bzImage and the modules in build/kernel-<name>.
+# Leaves arch/x86/boot/bzImage, the modules and usr/include in
+# build/kernel-<name>.
 # TREE and OUT name another tree and another place. Uses ccache if there is one.
 
 set -eu
@@ -55,4 +56,4 @@ configure()
 }
 
 step "kernel $name: configure" configure
-step "kernel $name: compile" "${make[@]}" bzImage modules
+step "kernel $name: compile" "${make[@]}" bzImage modules headers

@@ -4,7 +4,8 @@
 # mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [file ...]
 #
 # Packs busybox, init, every module of that kernel build (for modprobe) and the
-# files named: modules (*.ko, for insmod) into /lib, all else into /bin.
+# files named: modules (*.ko, for insmod) into /lib, all else into /bin. C files
+# are compiled with the headers of that build.
 
 set -eu
 
@@ -37,6 +38,10 @@ install -m 755 "$here/init" "$root/init"
 for file; do
 	case $file in
 	*.ko) cp "$file" "$root/lib/" ;;
+	*.c)
+		name=$(basename "$file" .c)
+		${CC:-gcc} -O2 -Wall -static ${build:+-isystem "$build/usr/include"} \
+			-o "$root/bin/$name" "$file" || die "cannot compile $file" ;;
 	*) install -m 755 "$file" "$root/bin/" ;;
 	esac
 done
