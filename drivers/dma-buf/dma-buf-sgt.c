@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bridges between the page list and the sg_table, for the importers and
+ * exporters that still use the latter
+ */
+#include <kunit/visibility.h>
+#include <linux/align.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "dma-buf-internal.h"
+
+/* The longest that fits the 32 bit length of a scatterlist entry. */
+#define DMA_BUF_SG_MAX_PAGES	((unsigned long)(UINT_MAX >> PAGE_SHIFT))
+
+/**
+ * struct dma_buf_sgt - sg_table that was made from a list
+ * @sgt: the table for the importer
+ * @list: the list it was made from
+ * @nents: number of entries that were allocated; the table's own counts are
+ *	those of its two halves, which may both be smaller
+ */
+struct dma_buf_sgt {
+	struct sg_table sgt;
+	struct dma_buf_list *list;
+	unsigned int nents;
+};
+
+/*
+ * Fills one half of a table entry by entry. Without a table it only counts, so
+ * that the two passes cannot disagree.
+ */
+struct dma_buf_sgt_fill {
+	struct scatterlist *next;
+	struct scatterlist *last;
+	unsigned long nents;
+};
+
+static void dma_buf_sgt_next(struct dma_buf_sgt_fill *fill)
+{
+	fill->nents++;
+	fill->last = fill->next;
+	if (fill->next)
+		fill->next = sg_next(fill->next);
+}
+
+static unsigned long dma_buf_sgt_fill_pages(const struct dma_buf_list *list,
+					    struct scatterlist *sgl)
+{
+	struct dma_buf_sgt_fill fill = { .next = sgl };
+	unsigned long i;
+
+	if (!list->nchunks || !list->chunks[0].page)
+		return 0;
+
+	for (i = 0; i < list->nchunks; i++) {
+		struct page *page = list->chunks[i].page;
+		unsigned long left = list->chunks[i].npages, n;
+
+		for (; left; left -= n, page += n) {
+			n = min(left, DMA_BUF_SG_MAX_PAGES);
+			dma_buf_sgt_next(&fill);
+			if (fill.last)
+				sg_set_page(fill.last, page, n << PAGE_SHIFT, 0);
+		}
+	}
+	return fill.nents;
+}
+
+/*
+ * What an importer with an sg_table sees behind an IOMMU are neighbours merged
+ * as the DMA API merges them, which depends on two properties of its device. One
+ * entry of its own may be longer than that, for memory of a device it always
+ * was.
+ */
+static bool dma_buf_sgt_merges(const struct dma_buf_list *list,
+			       const struct scatterlist *sg, dma_addr_t addr,
+			       size_t len)
+{
+	size_t max = list->peer ? DMA_BUF_SG_MAX_PAGES << PAGE_SHIFT :
+				  dma_get_max_seg_size(list->dev);
+
+	if (sg_dma_address(sg) + sg_dma_len(sg) != addr)
+		return false;
+	if (!list->peer && !(addr & dma_get_seg_boundary(list->dev)))
+		return false;
+	return max >= sg_dma_len(sg) && max - sg_dma_len(sg) >= len;
+}
+
+static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
+					    struct scatterlist *sgl)
+{
+	bool merge = list->route == DMA_BUF_ROUTE_IOVA ||
+		     list->route == DMA_BUF_ROUTE_MAP_SG;
+	struct scatterlist count = { };
+	struct dma_buf_sgt_fill fill = { .next = sgl };
+	unsigned long i;
+
+	for (i = 0; i < list->nchunks; i++) {
+		dma_addr_t addr = list->chunks[i].dma_addr;
+		unsigned long left = list->chunks[i].npages, n;
+
+		for (; left; left -= n, addr += (dma_addr_t)n << PAGE_SHIFT) {
+			struct scatterlist *sg = fill.last ?: &count;
+
+			n = min(left, DMA_BUF_SG_MAX_PAGES);
+			if (merge && fill.nents &&
+			    dma_buf_sgt_merges(list, sg, addr, n << PAGE_SHIFT)) {
+				sg_dma_len(sg) += n << PAGE_SHIFT;
+				continue;
+			}
+			dma_buf_sgt_next(&fill);
+			sg = fill.last ?: &count;
+			sg_dma_address(sg) = addr;
+			sg_dma_len(sg) = n << PAGE_SHIFT;
+		}
+	}
+	return fill.nents;
+}
+
+/*
+ * Makes the table that an importer of the old kind gets from an exporter of the
+ * new kind. It looks as what such exporters used to make: a half with the pages,
+ * one entry for each contiguous run, where there are pages, and a half with the
+ * DMA addresses.
+ */
+struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
+{
+	unsigned long npages = dma_buf_sgt_fill_pages(list, NULL);
+	unsigned long naddrs = dma_buf_sgt_fill_addrs(list, NULL);
+	struct dma_buf_sgt *bridge;
+	int ret;
+
+	if (max(npages, naddrs) > UINT_MAX)
+		return ERR_PTR(-E2BIG);
+
+	bridge = kzalloc_obj(*bridge);
+	if (!bridge)
+		return ERR_PTR(-ENOMEM);
+
+	bridge->list = list;
+	bridge->nents = max(npages, naddrs);
+	/* No entries is a legal table, but not one that can be allocated. */
+	if (bridge->nents) {
+		ret = sg_alloc_table(&bridge->sgt, bridge->nents, GFP_KERNEL);
+		if (ret)
+			goto err_free;
+	}
+
+	dma_buf_sgt_fill_pages(list, bridge->sgt.sgl);
+	dma_buf_sgt_fill_addrs(list, bridge->sgt.sgl);
+	bridge->sgt.orig_nents = npages;
+	bridge->sgt.nents = naddrs;
+	return &bridge->sgt;
+
+err_free:
+	kfree(bridge);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_sgt_from_list);
+
+/* Frees the table and returns the list it was made from. */
+struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
+{
+	struct dma_buf_sgt *bridge = container_of(sgt, struct dma_buf_sgt, sgt);
+	struct dma_buf_list *list = bridge->list;
+
+	bridge->sgt.orig_nents = bridge->nents;
+	sg_free_table(&bridge->sgt);
+	kfree(bridge);
+	return list;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_sgt_put_list);
+
+/*
+ * Makes the list that an importer of the new kind gets from an exporter of the
+ * old kind. It has no pages, and keeps @sgt for dma_buf_list_put_sgt().
+ */
+struct dma_buf_list *dma_buf_list_from_sgt(struct device *dev,
+					   struct sg_table *sgt,
+					   enum dma_data_direction dir)
+{
+	struct dma_buf_list *list = dma_buf_list_alloc(dev, dir, 0);
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	if (!list)
+		return ERR_PTR(-ENOMEM);
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		struct dma_buf_chunk chunk = {
+			.dma_addr = sg_dma_address(sg),
+			.npages = PFN_UP(sg_dma_len(sg)),
+		};
+
+		/* Only the end of the buffer may lie within a page. */
+		ret = -EINVAL;
+		if (!IS_ALIGNED(chunk.dma_addr, PAGE_SIZE) || !chunk.npages ||
+		    (i + 1 < sgt->nents &&
+		     !IS_ALIGNED(sg_dma_len(sg), PAGE_SIZE)))
+			goto err_release;
+
+		ret = dma_buf_list_reserve(list);
+		if (ret)
+			goto err_release;
+		dma_buf_list_append(list, &chunk);
+	}
+
+	list->route = DMA_BUF_ROUTE_SG_TABLE;
+	list->sgt = sgt;
+	return list;
+
+err_release:
+	dma_buf_list_release(list);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_from_sgt);
+
+/* Frees the list and returns the table it was made from. */
+struct sg_table *dma_buf_list_put_sgt(struct dma_buf_list *list)
+{
+	struct sg_table *sgt = list->sgt;
+
+	dma_buf_list_release(list);
+	return sgt;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_put_sgt);

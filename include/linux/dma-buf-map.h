@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The page list of a shared buffer: what backs it, as one device sees it
+ */
+#ifndef __LINUX_DMA_BUF_MAP_H
+#define __LINUX_DMA_BUF_MAP_H
+
+#include <linux/dma-direction.h>
+#include <linux/mm_types.h>
+#include <linux/types.h>
+
+struct device;
+struct dma_buf_attachment;
+struct dma_buf_list;
+struct p2pdma_provider;
+
+/**
+ * DOC: overview
+ *
+ * A dma-buf hands a buffer from the driver that owns it, the exporter, to a
+ * driver that wants to access it with its device, the importer. What goes from
+ * one to the other is a &struct dma_buf_list: the buffer from its first to its
+ * last page, as chunks of (first page, DMA address, number of pages). System
+ * memory and the memory of a PCI device behind its BAR look the same in it.
+ *
+ * The list is opaque. An importer reads it with a &struct dma_buf_cursor, which
+ * yields copies, so nobody can change a list that others use and the way it is
+ * stored can change without touching a driver:
+ *
+ * .. code-block:: c
+ *
+ *	list = dma_buf_list_map(attach, DMA_BIDIRECTIONAL);
+ *	if (IS_ERR(list))
+ *		return PTR_ERR(list);
+ *
+ *	dma_buf_list_for_each_range(range, &cursor, list)
+ *		my_device_write_descriptor(range.dma_addr, range.npages);
+ *
+ * An exporter says what backs the buffer and the core maps it for the device,
+ * see dma_buf_list_from_pages(), dma_buf_list_from_runs(),
+ * dma_buf_list_from_bar() and dma_buf_list_from_phys().
+ *
+ * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
+ * BAR of 1 TiB is one chunk. A list without chunks is legal.
+ */
+
+/**
+ * struct dma_buf_chunk - part of a buffer that is contiguous
+ * @page: first page of the chunk, or NULL. It is NULL for the memory of a
+ *	device, and for every importer that was not granted the pages, see
+ *	dma_buf_cursor_grant_pages(). When the DMA API bounces a mapping then
+ *	@page and @dma_addr name different memory.
+ * @dma_addr: address of the chunk for the attached device, PAGE_SIZE aligned
+ * @npages: length in pages, contiguous in @dma_addr and, if there is one, in
+ *	@page. Zero is the end of an iteration and never a chunk.
+ */
+struct dma_buf_chunk {
+	struct page	*page;
+	dma_addr_t	 dma_addr;
+	unsigned long	 npages;
+};
+
+/**
+ * enum dma_buf_route - how the addresses of a list came to be
+ * @DMA_BUF_ROUTE_NONE: nothing is mapped, the list has no chunks
+ * @DMA_BUF_ROUTE_BUS_ADDR: PCI bus addresses, the switch between the two
+ *	devices turns the transfer around
+ * @DMA_BUF_ROUTE_IOVA: one IOVA range which all parts were linked into
+ * @DMA_BUF_ROUTE_PER_RUN: dma_map_phys() for each physically contiguous run
+ * @DMA_BUF_ROUTE_MAP_SG: dma_map_sgtable(), for devices with their own
+ *	&struct dma_map_ops
+ * @DMA_BUF_ROUTE_SG_TABLE: the sg_table of an exporter which is not converted
+ *
+ * A route is named after what was called, not after what the hardware makes of
+ * it: without an IOMMU DMA_BUF_ROUTE_PER_RUN yields physical addresses.
+ */
+enum dma_buf_route {
+	DMA_BUF_ROUTE_NONE,
+	DMA_BUF_ROUTE_BUS_ADDR,
+	DMA_BUF_ROUTE_IOVA,
+	DMA_BUF_ROUTE_PER_RUN,
+	DMA_BUF_ROUTE_MAP_SG,
+	DMA_BUF_ROUTE_SG_TABLE,
+};
+
+/**
+ * struct dma_buf_cursor - position of a reader in a &struct dma_buf_list
+ *
+ * Lives on the reader's stack. Set it up with one of the first functions or,
+ * much easier, with one of the for_each macros.
+ */
+struct dma_buf_cursor {
+	/* private: internal to the cursor functions */
+	const struct dma_buf_list *list;
+	struct dma_buf_chunk ahead;	/* read, but not handed out yet */
+	unsigned long index;		/* of the chunk after @ahead */
+	unsigned long left;		/* pages in the window after @ahead */
+	u64 block;			/* next block, see dma_buf_list_first_block() */
+	u64 block_end;
+	bool pages;			/* the reader may see pages */
+};
+
+/* Readers */
+
+void dma_buf_cursor_init(struct dma_buf_cursor *cursor,
+			 const struct dma_buf_list *list);
+void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
+			      const struct dma_buf_list *list,
+			      unsigned long pgoff, unsigned long npages);
+bool dma_buf_cursor_grant_pages(struct dma_buf_cursor *cursor);
+struct dma_buf_chunk dma_buf_cursor_next_chunk(struct dma_buf_cursor *cursor);
+struct dma_buf_chunk dma_buf_cursor_next_range(struct dma_buf_cursor *cursor);
+
+unsigned long dma_buf_list_npages(const struct dma_buf_list *list);
+unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list);
+unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
+				      unsigned long supported);
+enum dma_buf_route dma_buf_list_route(const struct dma_buf_list *list);
+bool dma_buf_list_is_peer(const struct dma_buf_list *list);
+
+static inline struct dma_buf_chunk
+dma_buf_list_first_chunk(struct dma_buf_cursor *cursor,
+			 const struct dma_buf_list *list)
+{
+	dma_buf_cursor_init(cursor, list);
+	return dma_buf_cursor_next_chunk(cursor);
+}
+
+static inline struct dma_buf_chunk
+dma_buf_list_first_range(struct dma_buf_cursor *cursor,
+			 const struct dma_buf_list *list)
+{
+	dma_buf_cursor_init(cursor, list);
+	return dma_buf_cursor_next_range(cursor);
+}
+
+/**
+ * dma_buf_cursor_next_block - step to the next block of fixed size
+ * @cursor: cursor that dma_buf_cursor_init() or dma_buf_cursor_init_part() set up
+ * @size: size of a block in bytes, a power of two, the same at each step
+ * @addr: where to put the DMA address of the block, aligned to @size
+ *
+ * The blocks cover each DMA-contiguous range, its first and its last block may
+ * stick out of it. Pass a @size that dma_buf_list_block_size() returned, or one
+ * that is not larger than PAGE_SIZE, to have this only at the ends of the
+ * buffer or not at all.
+ *
+ * Inline because importers fill page tables with it, one entry per call.
+ *
+ * Return: true if there was another block, false at the end.
+ */
+static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
+					     unsigned long size,
+					     dma_addr_t *addr)
+{
+	if (cursor->block == cursor->block_end) {
+		struct dma_buf_chunk range = dma_buf_cursor_next_range(cursor);
+
+		if (!range.npages)
+			return false;
+		cursor->block_end = (u64)range.dma_addr +
+				    ((u64)range.npages << PAGE_SHIFT);
+		cursor->block_end = (cursor->block_end + size - 1) &
+				    ~((u64)size - 1);
+		cursor->block = range.dma_addr & ~((u64)size - 1);
+	}
+	*addr = cursor->block;
+	cursor->block += size;
+	return true;
+}
+
+/**
+ * dma_buf_list_for_each_chunk - iterate over the chunks of a list
+ * @chunk: &struct dma_buf_chunk, a copy of the current chunk
+ * @cursor: pointer to a &struct dma_buf_cursor
+ * @list: the list, NULL is not allowed
+ */
+#define dma_buf_list_for_each_chunk(chunk, cursor, list)		\
+	for ((chunk) = dma_buf_list_first_chunk(cursor, list);		\
+	     (chunk).npages;						\
+	     (chunk) = dma_buf_cursor_next_chunk(cursor))
+
+/**
+ * dma_buf_list_for_each_range - iterate over the DMA-contiguous ranges of a list
+ * @range: &struct dma_buf_chunk, its page is always NULL
+ * @cursor: pointer to a &struct dma_buf_cursor
+ * @list: the list, NULL is not allowed
+ *
+ * Neighbours are merged, so that a buffer behind one IOVA is one range however
+ * scattered it is in memory.
+ */
+#define dma_buf_list_for_each_range(range, cursor, list)		\
+	for ((range) = dma_buf_list_first_range(cursor, list);		\
+	     (range).npages;						\
+	     (range) = dma_buf_cursor_next_range(cursor))
+
+/**
+ * dma_buf_cursor_for_each_chunk - iterate over the chunks from a cursor on
+ * @chunk: &struct dma_buf_chunk, a copy of the current chunk
+ * @cursor: cursor that dma_buf_cursor_init() or dma_buf_cursor_init_part() set
+ *	up, and that may have been granted pages
+ */
+#define dma_buf_cursor_for_each_chunk(chunk, cursor)			\
+	while (((chunk) = dma_buf_cursor_next_chunk(cursor)).npages)
+
+/**
+ * dma_buf_cursor_for_each_range - iterate over DMA ranges from a cursor on
+ * @range: &struct dma_buf_chunk, its page is always NULL
+ * @cursor: cursor that dma_buf_cursor_init() or dma_buf_cursor_init_part() set
+ *	up
+ */
+#define dma_buf_cursor_for_each_range(range, cursor)			\
+	while (((range) = dma_buf_cursor_next_range(cursor)).npages)
+
+/**
+ * dma_buf_list_for_each_block - iterate over blocks of fixed size
+ * @addr: dma_addr_t of the current block
+ * @cursor: pointer to a &struct dma_buf_cursor
+ * @list: the list, NULL is not allowed
+ * @size: see dma_buf_cursor_next_block()
+ */
+#define dma_buf_list_for_each_block(addr, cursor, list, size)		\
+	for (dma_buf_cursor_init(cursor, list);				\
+	     dma_buf_cursor_next_block(cursor, size, &(addr)); )
+
+/**
+ * dma_buf_list_for_each_page - iterate over the DMA addresses of single pages
+ * @addr: dma_addr_t of the current page
+ * @cursor: pointer to a &struct dma_buf_cursor
+ * @list: the list, NULL is not allowed
+ */
+#define dma_buf_list_for_each_page(addr, cursor, list)			\
+	dma_buf_list_for_each_block(addr, cursor, list, PAGE_SIZE)
+
+/* Exporters */
+
+struct dma_buf_list *
+dma_buf_list_from_pages(struct device *dev, struct page *const *pages,
+			unsigned long npages, enum dma_data_direction dir,
+			unsigned long attrs);
+struct dma_buf_list *
+dma_buf_list_from_runs(struct device *dev, const struct phys_vec *runs,
+		       size_t nr_runs, enum dma_data_direction dir,
+		       unsigned long attrs);
+struct dma_buf_list *
+dma_buf_list_from_bar(struct dma_buf_attachment *attach,
+		      struct p2pdma_provider *provider,
+		      const struct phys_vec *ranges, size_t nr_ranges,
+		      enum dma_data_direction dir, unsigned long attrs);
+struct dma_buf_list *
+dma_buf_list_from_phys(struct device *dev, const struct phys_vec *ranges,
+		       size_t nr_ranges, enum dma_data_direction dir,
+		       unsigned long attrs);
+void dma_buf_list_free(struct dma_buf_list *list);
+
+void dma_buf_list_grant_pages(struct dma_buf_list *list);
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list);
+void dma_buf_list_sync_for_device(const struct dma_buf_list *list);
+
+#endif
