@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+#: make TARGET [VARIABLE=value ...], or ./run where make is not installed
+#:
+#:   demo          real device-to-device DMA under QEMU, one table of results
+#:   test          all tests; the last line has the totals
+#:   kunit kunit-qemu selftest matrix test-series    one part of them
+#:
+#:   tree          build/linux: base kernel plus one commit per patch
+#:   series        build/series: the complete series, ready to mail
+#:   import        commits of build/linux back into patches/ and the new files
+#:   setup         only install the packages
+#:   clean         remove build/
+#:
+#:   LINUX=path    your own 7.3 tree, git checkout or tarball as the base (only read)
+#:   CACHE=dir     base kernel and compiler cache (default ~/.cache/dma-buf-page-list)
+#:   FORMAT=opts   for series: options of git format-patch, such as "-v2 --rfc"
+#:   FORCE=1       tree, import, clean: discard what is in the way
+#:   JOBS=n        parallel compiles
+
+targets := demo test kunit kunit-qemu selftest matrix test-series tree series import setup clean help
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: $(targets)
+$(targets):
+	@./run $@

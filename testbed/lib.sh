@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the scripts here: paths, messages, progress, TAP counts.
+# shellcheck shell=bash disable=SC2034
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$TOP/build
+TREE=$BUILD/linux
+LOG=$BUILD/log
+# Not ${HOME}: the tilde works where a CI runner has not set it.
+CACHE=${CACHE:-${XDG_CACHE_HOME:-$(echo ~/.cache)}/dma-buf-page-list}
+JOBS=${JOBS:-$(nproc)}
+export TOP BUILD TREE LOG CACHE JOBS
+
+# A reviewer's diff.* or format.* settings must not leak into the patches.
+gitenv() {
+	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null LC_ALL=C.UTF-8
+	# Often root builds what another user has checked out.
+	export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+	unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+}
+
+# For kernel builds; the cache is shared by every clone of this user.
+ccache_env() {
+	export CCACHE_DIR=$CACHE/ccache CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+	export CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$TOP KBUILD_BUILD_TIMESTAMP=0
+	export KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host
+	mkdir -p "$CCACHE_DIR" || die "cannot write $CACHE: pass CACHE=/another/directory"
+}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# need TOOL...: the packages are setup.sh's business, this only names them.
+need() {
+	local t
+	for t; do
+		command -v "$t" >/dev/null || die "$t is not installed: run ./run setup (or install the package that has it)"
+	done
+}
+
+# space DIR GIB: before a step that would fill the disk.
+space() {
+	local kib
+	mkdir -p "$1" 2>/dev/null || die "cannot write $1: free it, or pass CACHE=/another/directory"
+	kib=$(df -Pk "$1" | awk 'NR == 2 { print $4 }')
+	[ "$kib" -ge $(($2 * 1048576)) ] ||
+		die "$1 has $((kib / 1024)) MiB free, $2 GiB are needed: free some space, or put the cache elsewhere with CACHE="
+}
+
+# step TEXT LOGFILE COMMAND...: runs it with a status line at least every 15 s;
+# everything it prints goes to the log, whose end is shown on failure unless QUIET
+# is set.
+step() {
+	local - text=$1 log=$2 rc=0
+	shift 2
+	set -o pipefail
+	mkdir -p "$(dirname "$log")"
+	say "$text ..."
+	"$@" </dev/null 2>&1 | tee "$log" | progress "$text" >&2 || rc=$?
+	[ "$rc" -ne 0 ] && [ -z "${QUIET:-}" ] || return "$rc"
+	say "$text: failed with status $rc, the end of $log:"
+	tail -n 25 "$log" | sed 's/^/  | /' >&2
+	return "$rc"
+}
+
+progress() {
+	local line objects=0 start=$SECONDS last=$SECONDS rc
+	while read -r -t 5 line; rc=$?; [ $rc -eq 0 ] || [ $rc -gt 128 ]; do
+		case $line in CC\ * | AS\ * | HOSTCC\ * | LD\ * | AR\ *) objects=$((objects + 1)) ;; esac
+		[ $((SECONDS - last)) -lt 10 ] || status "$1"
+	done
+	status "$1"
+}
+
+status() {
+	local count=
+	[ "$objects" = 0 ] || count="$objects objects, "
+	echo "  $1: $count$((SECONDS - start)) s"
+	last=$SECONDS
+}
+
+# The protocol between test.sh and its parts: TAP lines on stdout, progress on
+# stderr, and "totals" as the very last line.
+pass=0 fail=0 skip=0
+ok()     { pass=$((pass + 1)); echo "ok $((pass + fail + skip)) - $*"; }
+not_ok() { fail=$((fail + 1)); echo "not ok $((pass + fail + skip)) - $*"; }
+skip()   { skip=$((skip + 1)); echo "ok $((pass + fail + skip)) - $* # SKIP"; }
+totals() { echo "# totals: pass:$pass fail:$fail skip:$skip"; [ "$fail" -eq 0 ]; }

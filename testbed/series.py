@@ -1,0 +1,484 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The series as files here, as commits in build/linux, and as mails in build/series.
+
+A patch in patches/ is one commit. What it does to files the kernel has already
+stands in its diff; the files it adds stand at the top of the repository under
+their kernel path, each named by one trailer "New-file: path" in one patch.
+"""
+import fcntl
+import glob
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = TOP + "/build"
+TREE = BUILD + "/linux"
+MEMO = TREE + "/.git/made.json"
+RUNNING = TREE + "/.git/checkout-running"
+FORCE = os.environ.get("FORCE", "0") not in ("", "0")
+TRAILER = re.compile(r"^New-file: *(\S+) *\n?", re.M)
+MAIL = ["-M", "--zero-commit", "--no-signature", "--abbrev=12"]
+
+
+def die(text):
+    sys.exit("error: " + text)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def git(*args, cwd=TREE, check=True, data=None, **env):
+    """Run git, return its output; with check=False None for a failure."""
+    run = subprocess.run(["git", *args], cwd=cwd, input=data, env={**os.environ, **env},
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                         encoding="utf-8", errors="surrogateescape")
+    if run.returncode == 0:
+        return run.stdout
+    if check:
+        lines = run.stderr.strip().splitlines() or ["status %d" % run.returncode]
+        die("git %s: %s" % (args[0], lines[0]))
+    return None
+
+
+def rev(name):
+    out = git("rev-parse", "-q", "--verify", name, check=False)
+    return out.strip() if out else None
+
+
+def fields(out):
+    return [f for f in out.split("\0") if f]
+
+
+def slurp(path):
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as f:
+        return f.read()
+
+
+def spill(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8", errors="surrogateescape", newline="") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
+
+
+def blob(text):
+    """The name git gives to a file of this content."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest()
+
+
+def stripspace(text):
+    """What git am does to a message."""
+    lines = [line.rstrip() for line in text.splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+
+
+# ---- the repository's side
+
+def head_of(mail):
+    """A mail without its diff."""
+    return re.split(r"^(?:---|diff --git .*)$", mail, maxsplit=1, flags=re.M)[0]
+
+
+def read_patches():
+    names = sorted(n for n in os.listdir(TOP + "/patches") if n.endswith(".patch")) \
+        if os.path.isdir(TOP + "/patches") else []
+    return [("patches/" + n, slurp(TOP + "/patches/" + n)) for n in names]
+
+
+def kernel_dirs(base):
+    return set(fields(git("ls-tree", "-dz", "--name-only", base)))
+
+
+def read_files(base):
+    """The repository's kernel files: path -> (mode, content)."""
+    files = {}
+    dirs = sorted(d for d in kernel_dirs(base) if os.path.isdir(TOP + "/" + d))
+    out = git("ls-files", "-coz", "--exclude-standard", "--", *dirs, cwd=TOP) if dirs else ""
+    for path in fields(out):
+        full = TOP + "/" + path
+        if os.path.islink(full):
+            die("%s is a symbolic link: only plain files can be part of the series" % path)
+        if os.path.isfile(full):
+            files[path] = ("100755" if os.access(full, os.X_OK) else "100644", slurp(full))
+    return files
+
+
+def check_claims(base, patches, files):
+    """Every new file belongs to exactly one patch and is edited by none."""
+    owner = {}
+    for name, mail in patches:
+        for path in TRAILER.findall(head_of(mail)):
+            if path in owner:
+                die("%s and %s both name New-file: %s" % (owner[path], name, path))
+            if path not in files:
+                die("%s names New-file: %s, which does not exist" % (name, path))
+            owner[path] = name
+    for path in sorted(files):
+        if path not in owner:
+            die("%s belongs to no patch: name it by a trailer \"New-file: %s\" in one of patches/"
+                % (path, path))
+    if owner:
+        for path in fields(git("ls-tree", "-rz", "--name-only", base, "--", *owner)):
+            die("%s names New-file: %s, which the base kernel has already: edit it by the diff"
+                % (owner[path], path))
+    for name, mail in patches:
+        for part in re.split(r"^(?=diff --git )", mail, flags=re.M)[1:]:
+            path = part.split("\n", 1)[0].rsplit(" b/", 1)[-1]
+            if re.search(r"^new file mode", part.split("\n@@", 1)[0], re.M):
+                die("%s creates %s in its diff: put the file at that path here and name it by "
+                    "a trailer \"New-file: %s\"" % (name, path, path))
+            if path in owner:
+                die("%s edits %s in its diff: that file stands here, edit it in place"
+                    % (name, path))
+
+
+def plan(base, patches, files, build=True):
+    """The commits of the series; those made before are not made again.
+
+    Returns None if one is missing and build is not set.
+    """
+    memo = json.loads(slurp(MEMO)) if os.path.exists(MEMO) else {}
+    known = git("cat-file", "--batch-check", data="\n".join(memo.values()) + "\n")
+    gone = {line.split()[0] for line in known.splitlines() if line.endswith("missing")}
+    parent, commits, index = base, [], None
+    for name, mail in patches:
+        own = [(files[p][0], blob(files[p][1]), p) for p in sorted(TRAILER.findall(head_of(mail)))]
+        key = hashlib.sha256(json.dumps([parent, mail, own]).encode()).hexdigest()
+        if memo.get(key, "gone") in gone | {"gone"}:
+            if not build:
+                return None
+            if not index:
+                index = TREE + "/.git/made.index"
+                git("read-tree", parent, GIT_INDEX_FILE=index)
+            memo[key] = commit(parent, name, mail, own, files, index)
+            spill(MEMO, json.dumps(memo))
+        parent = memo[key]
+        commits.append(parent)
+    return commits
+
+
+def commit(parent, name, mail, own, files, index):
+    """Apply one patch in an index of our own, the work tree is not touched."""
+    with tempfile.TemporaryDirectory(dir=TREE + "/.git") as tmp:
+        info = git("mailinfo", "--encoding=UTF-8", tmp + "/msg", tmp + "/diff", data=mail)
+        info = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
+        for want, header in (("Author", "From"), ("Email", "From"), ("Subject", "Subject")):
+            if not info.get(want):
+                die("%s has no %s: line" % (name, header))
+        message = stripspace(info["Subject"] + "\n\n" + TRAILER.sub("", slurp(tmp + "/msg")))
+        env = {"GIT_INDEX_FILE": index}
+        if os.path.getsize(tmp + "/diff"):
+            run = subprocess.run(["git", "apply", "--cached", "--whitespace=nowarn", tmp + "/diff"],
+                                 cwd=TREE, env={**os.environ, **env}, check=False,
+                                 capture_output=True, text=True)
+            if run.returncode:
+                why = (run.stderr.strip().splitlines() or ["git apply failed"])[0]
+                version = git("show", "-s", "--format=%s", rev("base")).strip()
+                die("%s does not apply on %s and the patches before it (%s): correct it, or "
+                    "take the base it was made for" % (name, version, why.replace("error: ", "")))
+        elif not own:
+            die("%s is empty: it has neither a diff nor a New-file: trailer" % name)
+    listing = ""
+    for mode, oid, path in own:
+        if git("hash-object", "-w", "--stdin", data=files[path][1]).strip() != oid:
+            die("%s is no plain text file" % path)
+        listing += "%s %s\t%s\n" % (mode, oid, path)
+    git("update-index", "--add", "--index-info", data=listing, **env)
+    date = info.get("Date") or git("show", "-s", "--format=%aD", parent).strip()
+    for who in ("AUTHOR", "COMMITTER"):
+        env.update({"GIT_%s_NAME" % who: info["Author"], "GIT_%s_EMAIL" % who: info["Email"],
+                    "GIT_%s_DATE" % who: date})
+    oid = git("commit-tree", "-p", parent, git("write-tree", **env).strip(), data=message, **env)
+    return oid.strip()
+
+
+# ---- the tree's side
+
+def open_base():
+    """Make the base kernel the first commit of build/linux, without a checkout."""
+    run = subprocess.run([TOP + "/testbed/base.sh"], stdout=subprocess.PIPE, text=True, check=False)
+    if run.returncode:
+        sys.exit(run.returncode)
+    tree, version, objects = run.stdout.strip().split(" ", 2)
+    if not os.path.isdir(TREE + "/.git"):
+        git("init", "-q", "-b", "series", TREE, cwd=BUILD)
+        for key, value in (("core.untrackedCache", "true"), ("gc.auto", "0")):
+            git("config", key, value)
+    alternates = TREE + "/.git/objects/info/alternates"
+    lines = slurp(alternates).splitlines() if os.path.exists(alternates) else []
+    if objects not in lines:
+        spill(alternates, "\n".join(lines + [objects]) + "\n")
+    # The same for everybody, so that the hashes of the series are too.
+    env = {"GIT_%s_%s" % (who, what): value for who in ("AUTHOR", "COMMITTER") for what, value in
+           (("NAME", "Linux"), ("EMAIL", "linux-kernel@vger.kernel.org"), ("DATE", "1767225600 +0000"))}
+    base = git("commit-tree", tree, data="Linux %s\n" % version, **env).strip()
+    git("tag", "-f", "base", base)
+    return base, version
+
+
+def foreign():
+    """What is in build/linux that make tree did not put there, in words."""
+    if os.path.exists(RUNNING) or not rev("HEAD"):
+        return None
+    if git("status", "--porcelain"):
+        return "uncommitted changes"
+    if rev("HEAD") != rev("refs/made/tip"):
+        return "commits that make tree did not make"
+    return None
+
+
+def checkout(base, tip):
+    git("update-ref", "refs/made/base", base)
+    git("update-ref", "refs/made/tip", tip)
+    # An interrupted checkout must not pass for somebody's changes.
+    spill(RUNNING, "")
+    git("-c", "checkout.workers=0", "checkout", "-q", "-f", "-B", "series", tip)
+    os.unlink(RUNNING)
+
+
+def do_tree():
+    base, version = open_base()
+    commits = plan_here(base)
+    tip = commits[-1] if commits else base
+    what = "%d commits on Linux %s" % (len(commits), version)
+    found = foreign()
+    if found and not FORCE:
+        die("build/linux has %s: take them over with make import, or discard them with FORCE=1" % found)
+    if rev("HEAD") == tip and not found and not os.path.exists(RUNNING):
+        say("build/linux is up to date: " + what)
+        return
+    if not rev("HEAD"):
+        if shutil.disk_usage(BUILD).free < 3 << 30:
+            die("%s needs 3 GiB of free space: free some, or clone to another disk" % BUILD)
+        say("writing build/linux ...")
+    if found:
+        say("discarding %s (git reflog in build/linux has the commits)" % found)
+        git("clean", "-qfd")
+    checkout(base, tip)
+    say("build/linux: " + what)
+
+
+def plan_here(base):
+    patches, files = read_patches(), read_files(base)
+    check_claims(base, patches, files)
+    return plan(base, patches, files)
+
+
+def do_series():
+    cover = TOP + "/patches/0000-cover-letter.txt"
+    if not os.path.exists(cover):
+        die("patches/0000-cover-letter.txt is missing: a line \"Subject: ...\", an empty one, the text")
+    subject, _, text = slurp(cover).partition("\n")
+    if not subject.startswith("Subject: ") or not text.strip():
+        die("patches/0000-cover-letter.txt: the first line has to be \"Subject: ...\", the text follows")
+    base, _ = open_base()
+    commits = plan_here(base)
+    if not commits:
+        die("there are no patches in patches/")
+    out = BUILD + "/series"
+    shutil.rmtree(out, ignore_errors=True)
+    ident = git("show", "-s", "--format=%cn%n%ce%n%cd", commits[-1]).splitlines()
+    env = dict(zip(("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"), ident))
+    git("format-patch", "-q", *MAIL, "--cover-letter", "-o", out,
+        *os.environ.get("FORMAT", "").split(), "base.." + commits[-1], **env)
+    for name in glob.glob(out + "/*0000-cover-letter.patch"):
+        mail = slurp(name).replace("*** SUBJECT HERE ***", subject[len("Subject: "):].strip())
+        spill(name, mail.replace("*** BLURB HERE ***", text.strip()))
+    say("build/series: %d patches and the cover letter; git am --empty=drop build/series/*.patch"
+        % len(commits))
+
+
+# ---- the way back
+
+def changes(oid, *options):
+    """The files a commit touches: path -> (status, source of a rename)."""
+    out = fields(git("diff-tree", "-rz", "--raw", "--no-commit-id", *options, oid))
+    found = {}
+    while out:
+        status = out.pop(0).split()[-1]
+        source = out.pop(0)
+        path = out.pop(0) if status[0] in "RC" else source
+        found[path] = (status[0], source if status[0] in "RC" else None)
+    return found
+
+
+def sort_out(commits, claimed):
+    """Which commit each new file belongs to, and what of each commit is not diff."""
+    new, notdiff = {}, []
+    for at, oid in enumerate(commits):
+        plain, renamed = changes(oid, "--no-renames"), changes(oid, "-M")
+        apart = set()
+        for path, (status, _) in plain.items():
+            source = renamed.get(path, (None, None))[1]
+            # A file that stands in the repository stays there, however
+            # much it looks like one that the same commit removes.
+            if status == "A" and source and path not in claimed and source not in new:
+                continue
+            if status == "A":
+                moved = source in new
+                new[path] = new[source] if moved else at
+                if moved:
+                    say("%s: its new name goes into the commit that creates it" % path)
+            if path in new:
+                apart.add(path)
+                if status in "MT" and new[path] != at:
+                    say("%s: the edit by \"%s\" goes into the commit that creates it"
+                        % (path, git("show", "-s", "--format=%s", oid).strip()))
+        for path in [p for p, (status, _) in plain.items() if status == "D" and p in new]:
+            del new[path]
+        notdiff.append(apart)
+    return new, notdiff
+
+
+def entries(tree, paths):
+    out = fields(git("ls-tree", "-rz", tree, "--", *paths)) if paths else []
+    return {path: (meta.split()[0], meta.split()[2]) for meta, path in (e.split("\t", 1) for e in out)}
+
+
+def mail_of(oid, own, apart):
+    """The file in patches/ for a commit; None if nothing of it is left."""
+    before, env = entries(oid + "^", apart), {"GIT_INDEX_FILE": TREE + "/.git/import.index"}
+    git("read-tree", oid, **env)
+    listing = "".join("%s %s\t%s\n" % (*before.get(p, ("0", "0" * 40)), p) for p in sorted(apart))
+    git("update-index", "--add", "--index-info", data=listing, **env)
+    tree = git("write-tree", **env).strip()
+    subject = git("show", "-s", "--format=%s", oid).strip()
+    if not own and tree == rev(oid + "^^{tree}"):
+        say("\"%s\": nothing of its own is left, so it becomes no patch" % subject)
+        return None
+    if re.match(r"(fixup|squash|amend)! ", subject):
+        die("\"%s\" is not squashed yet: git rebase -i --autosquash base, then import" % subject)
+    message = git("show", "-s", "--format=%B", oid).rstrip("\n")
+    trailers = "".join("New-file: %s\n" % path for path in own)
+    block = message.split("\n\n")[-1] if "\n\n" in message else ""
+    gap = "\n" if block and all(re.match(r"[A-Z][A-Za-z-]*: ", l) for l in block.split("\n")) else "\n\n"
+    for who, letter in (("AUTHOR", "a"), ("COMMITTER", "c")):
+        ident = git("show", "-s", "--format=%{0}n%n%{0}e%n%{0}D".format(letter), oid).splitlines()
+        env.update(zip(("GIT_%s_NAME" % who, "GIT_%s_EMAIL" % who, "GIT_%s_DATE" % who), ident))
+    made = git("commit-tree", "-p", oid + "^", tree, data=message + gap + trailers, **env).strip()
+    return git("format-patch", "-1", "--stdout", "-N", "--always", *MAIL, made)
+
+
+def do_import():
+    base, head = rev("refs/made/base"), rev("HEAD")
+    if not base or not head:
+        die("there is no build/linux to import from: make tree first")
+    for state in ("rebase-merge", "rebase-apply", "MERGE_HEAD", "CHERRY_PICK_HEAD"):
+        if os.path.exists(TREE + "/.git/" + state):
+            die("a rebase, am or merge is going on in build/linux: finish or abort it first")
+    if git("status", "--porcelain"):
+        die("build/linux has uncommitted changes: commit or stash them first, import takes commits")
+    if git("merge-base", "--is-ancestor", base, head, check=False) is None:
+        die("the commits of build/linux no longer start at its base: rebase them onto the tag base")
+    if git("rev-list", "--merges", base + ".." + head):
+        die("build/linux has merge commits: a series is linear, rebase it onto the tag base")
+    patches, dirs = read_patches(), kernel_dirs(base)
+    files = read_files(base)
+    claimed = {p for _, mail in patches for p in TRAILER.findall(head_of(mail))}
+    if not FORCE:
+        here = plan(base, patches, files, build=False) if claimed == set(files) else None
+        if here is None or (here[-1:] or [base])[0] != rev("refs/made/tip"):
+            die("the files here have changed since make tree, import would undo that: make tree "
+                "first, or overwrite them with FORCE=1")
+
+    commits = git("rev-list", "--reverse", base + ".." + head).split()
+    new, notdiff = sort_out(commits, claimed)
+    found = entries(head, sorted(new))
+    out, kept = {}, []
+    for at, oid in enumerate(commits):
+        mail = mail_of(oid, sorted(p for p in new if new[p] == at), notdiff[at])
+        if mail:
+            slug = git("show", "-s", "--format=%f", oid).strip()[:52].rstrip("-.")
+            kept.append(("patches/%04d-%s.patch" % (len(kept) + 1, slug), mail, oid))
+    for path, (mode, oid) in found.items():
+        if mode not in ("100644", "100755") or path.split("/")[0] not in dirs or "/" not in path:
+            die("%s: only plain files below a directory of the kernel can be new files" % path)
+        out[path] = (mode, git("cat-file", "blob", oid))
+
+    # Prove that the files say what the tree says, before touching any.
+    todo = [(name, mail) for name, mail, _ in kept]
+    check_claims(base, todo, out)
+    made = plan(base, todo, out)
+    tip = made[-1] if made else base
+    if rev(tip + "^{tree}") != rev(head + "^{tree}"):
+        die("the imported patches would not give the tree of build/linux: nothing was changed")
+    for (name, _, old), oid in zip(kept, made):
+        looks = [git("show", "-s", "--format=%an%n%ae%n%at%n%B", o) for o in (old, oid)]
+        if stripspace(looks[0]) != stripspace(looks[1]):
+            die("%s would not survive git am (a \"---\", a diff or a leading [tag] in its message?): "
+                "reword it" % name)
+
+    out.update({name: ("100644", mail) for name, mail in todo})
+    write_back(out, {name for name, _ in patches} | claimed)
+    checkout(base, tip)
+
+
+def write_back(out, ours):
+    """Write what differs and remove what is gone, but no work that git does not have."""
+    def now(path):
+        full = TOP + "/" + path
+        if not os.path.isfile(full):
+            return None
+        return ("100755" if os.access(full, os.X_OK) else "100644", slurp(full))
+
+    differ = sorted(p for p in out if now(p) != out[p])
+    gone = sorted(p for p in ours - set(out) if now(p))
+    dirty = fields(git("status", "--porcelain", "-z", "--no-renames", "-uall", cwd=TOP))
+    lost = {entry[3:] for entry in dirty} & set(differ + gone)
+    if lost and not FORCE:
+        die("%s has changes that are not committed: commit them first, or overwrite them with FORCE=1"
+            % sorted(lost)[0])
+    for path in differ:
+        spill(TOP + "/" + path, out[path][1])
+        os.chmod(TOP + "/" + path, 0o755 if out[path][0] == "100755" else 0o644)
+        say("wrote " + path)
+    for path in gone:
+        os.unlink(TOP + "/" + path)
+        if not path.startswith("patches/"):
+            try:
+                os.removedirs(os.path.dirname(TOP + "/" + path))
+            except OSError:
+                pass
+        say("removed " + path)
+    say("import: %d patches, %d new files; %d written, %d removed" % (
+        sum(p.startswith("patches/") for p in out), sum(not p.startswith("patches/") for p in out),
+        len(differ), len(gone)))
+
+
+def do_clean():
+    found = foreign() if os.path.isdir(TREE + "/.git") else None
+    if found and not FORCE:
+        die("build/linux has %s: take them over with make import, or discard them with FORCE=1" % found)
+    shutil.rmtree(BUILD)
+
+
+def main():
+    if not shutil.which("git"):
+        die("git is not installed: run ./run setup")
+    os.environ.update(GIT_CONFIG_NOSYSTEM="1", GIT_CONFIG_GLOBAL="/dev/null", LC_ALL="C.UTF-8",
+                      GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*")
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        os.environ.pop(name, None)
+    if sys.argv[1:] == ["import"] and not os.path.isdir(TREE + "/.git"):
+        die("there is no build/linux to import from: make tree first")
+    os.makedirs(BUILD, exist_ok=True)
+    with open(BUILD + "/.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        {"tree": do_tree, "series": do_series, "import": do_import, "clean": do_clean}[sys.argv[1]]()
+
+
+try:
+    main()
+except KeyboardInterrupt:
+    sys.exit(130)
+except OSError as e:
+    die("%s: %s" % (e.filename or "writing", e.strerror))

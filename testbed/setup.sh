@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Install what the demo and the tests need, or say what to install.
+# shellcheck source=testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Package and what it is there for: a command, or a file below /usr/include.
+packages='
+bc		bc
+bison		bison
+busybox-static	busybox
+ccache		ccache
+coccinelle	spatch
+cpio		cpio
+flex		flex
+gcc		gcc
+git		git
+kmod		modprobe
+libc6-dev	stdio.h
+libelf-dev	libelf.h
+libssl-dev	openssl/ssl.h
+make		make
+python3		python3
+qemu-system-x86	qemu-system-x86_64
+rsync		rsync
+sparse		sparse
+xz-utils	xz
+'
+
+missing() {
+	local package probe
+	PATH=$PATH:/usr/sbin:/sbin
+	while read -r package probe; do
+		case $probe in
+		'') ;;
+		*.h) [ -e "/usr/include/$probe" ] || echo "$package" ;;
+		*) command -v "$probe" >/dev/null || echo "$package" ;;
+		esac
+	done <<<"$packages" | xargs
+}
+
+list=$(missing)
+[ -n "$list" ] || exit 0
+
+command -v apt-get >/dev/null ||
+	die "not a Debian system; install what corresponds to Debian's packages: $list"
+if [ "$(id -u)" = 0 ]; then
+	sudo=
+elif sudo -n true 2>/dev/null; then
+	sudo='sudo -n'
+else
+	die "packages are missing, and there is neither root nor passwordless sudo; as root: apt-get install --no-install-recommends $list"
+fi
+
+apt() {
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=120 "$@"
+}
+step "refreshing the package lists" "$LOG/apt-update.log" apt update ||
+	say "going on with the package lists that are there"
+# shellcheck disable=SC2086
+step "installing $list" "$LOG/apt-install.log" apt install --no-install-recommends $list ||
+	die "apt-get could not install the packages: check the network and the package sources, then apt-get install $list"
+list=$(missing)
+[ -z "$list" ] || die "apt-get installed the packages, but these still lack what is needed: $list"
