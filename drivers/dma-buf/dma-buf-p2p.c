@@ -143,6 +143,8 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 /* Called once for each attachment, before the exporter's attach(). */
 void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
 {
+	dma_resv_assert_held(attach->dmabuf->resv);
+
 	attach->p2p.reason = dma_buf_p2p_decide(attach);
 	attach->p2p.map_reason = attach->p2p.reason;
 	attach->peer2peer = dma_buf_p2p_reachable(attach->p2p.reason);

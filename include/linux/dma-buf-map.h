@@ -201,7 +201,9 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
  *	up, and that may have been granted pages
  */
 #define dma_buf_cursor_for_each_chunk(chunk, cursor)			\
-	while (((chunk) = dma_buf_cursor_next_chunk(cursor)).npages)
+	for ((chunk) = dma_buf_cursor_next_chunk(cursor);		\
+	     (chunk).npages;						\
+	     (chunk) = dma_buf_cursor_next_chunk(cursor))
 
 /**
  * dma_buf_cursor_for_each_range - iterate over DMA ranges from a cursor on
@@ -210,7 +212,9 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
  *	up
  */
 #define dma_buf_cursor_for_each_range(range, cursor)			\
-	while (((range) = dma_buf_cursor_next_range(cursor)).npages)
+	for ((range) = dma_buf_cursor_next_range(cursor);		\
+	     (range).npages;						\
+	     (range) = dma_buf_cursor_next_range(cursor))
 
 /**
  * dma_buf_list_for_each_block - iterate over blocks of fixed size
