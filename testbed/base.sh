@@ -176,7 +176,8 @@ elif [ -e "$LINUX/.git" ] || [ -f "$LINUX/HEAD" ]; then
 	echo "$tree $version $objects"
 	exit 0
 else
-	version=$(version_of "LINUX=$LINUX" 2>&1 <"$LINUX/Makefile") || { say "${version##*$'\n'}"; exit 1; }
+	[ -f "$LINUX/Makefile" ] || die "LINUX=$LINUX is no kernel tree: it has no Makefile"
+	version_of "LINUX=$LINUX" <"$LINUX/Makefile" >/dev/null || exit 1
 	force=()
 	if grep -q '^# Debian packaging: ignore' "$LINUX/.gitignore" 2>/dev/null; then
 		[ ! -e "$LINUX/.config" ] || die "LINUX=$LINUX was built in: make -C $LINUX mrproper, or pass a clean tree"

@@ -301,7 +301,7 @@ def do_series():
 
 def changes(oid, *options):
     """The files a commit touches: path -> (status, source of a rename)."""
-    out = fields(git("diff-tree", "-rz", "--raw", "--no-commit-id", *options, oid))
+    out = fields(git("diff-tree", "-r", "-z", "--raw", "--no-commit-id", *options, oid))
     found = {}
     while out:
         status = out.pop(0).split()[-1]
@@ -368,7 +368,7 @@ def mail_of(oid, own, apart):
     return git("format-patch", "-1", "--stdout", "-N", "--always", *MAIL, made)
 
 
-def do_import():
+def do_import(check=False):
     base, head = rev("refs/made/base"), rev("HEAD")
     if not base or not head:
         die("there is no build/linux to import from: make tree first")
@@ -418,11 +418,12 @@ def do_import():
                 "reword it" % name)
 
     out.update({name: ("100644", mail) for name, mail in todo})
-    write_back(out, {name for name, _ in patches} | claimed)
-    checkout(base, tip)
+    write_back(out, {name for name, _ in patches} | claimed, check)
+    if not check:
+        checkout(base, tip)
 
 
-def write_back(out, ours):
+def write_back(out, ours, check):
     """Write what differs and remove what is gone, but no work that git does not have."""
     def now(path):
         full = TOP + "/" + path
@@ -432,6 +433,10 @@ def write_back(out, ours):
 
     differ = sorted(p for p in out if now(p) != out[p])
     gone = sorted(p for p in ours - set(out) if now(p))
+    if check:
+        if differ or gone:
+            die("import would change " + " ".join(differ + gone))
+        return
     dirty = fields(git("status", "--porcelain", "-z", "--no-renames", "-uall", cwd=TOP))
     lost = {entry[3:] for entry in dirty} & set(differ + gone)
     if lost and not FORCE:
@@ -468,12 +473,13 @@ def main():
                       GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0="safe.directory", GIT_CONFIG_VALUE_0="*")
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         os.environ.pop(name, None)
-    if sys.argv[1:] == ["import"] and not os.path.isdir(TREE + "/.git"):
+    if sys.argv[1] in ("import", "check") and not os.path.isdir(TREE + "/.git"):
         die("there is no build/linux to import from: make tree first")
     os.makedirs(BUILD, exist_ok=True)
     with open(BUILD + "/.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        {"tree": do_tree, "series": do_series, "import": do_import, "clean": do_clean}[sys.argv[1]]()
+        {"tree": do_tree, "series": do_series, "clean": do_clean, "import": do_import,
+         "check": lambda: do_import(check=True)}[sys.argv[1]]()
 
 
 try:

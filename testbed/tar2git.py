@@ -14,9 +14,9 @@ def data(raw):
     out.write(b"data %d\n" % len(raw) + raw + b"\n")
 
 
-out.write(b"commit refs/base/stream\ncommitter - <-> 0 +0000\n")
-data(b"")
-with tarfile.open(fileobj=sys.stdin.buffer, mode="r|*", errors="surrogateescape") as tar:
+def convert(tar):
+    out.write(b"commit refs/base/stream\ncommitter - <-> 0 +0000\n")
+    data(b"")
     for entry in tar:
         path = entry.name.removeprefix("./").partition("/")[2]
         if entry.isfile():
@@ -29,4 +29,11 @@ with tarfile.open(fileobj=sys.stdin.buffer, mode="r|*", errors="surrogateescape"
             sys.exit("unexpected kind of file: " + entry.name)
         out.write(b"M %s inline %s\n" % (mode, path.encode("utf-8", "surrogateescape")))
         data(raw)
-out.write(b"done\n")
+    out.write(b"done\n")
+
+
+try:
+    with tarfile.open(fileobj=sys.stdin.buffer, mode="r|*", errors="surrogateescape") as kernel:
+        convert(kernel)
+except (tarfile.TarError, EOFError) as e:
+    sys.exit("no tarball, or damaged: %s" % e)

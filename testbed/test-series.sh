@@ -1,0 +1,316 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The way from files to commits and mails and back: the real series on the real
+# base, then every turn and every refusal on a base of a few files.
+# shellcheck source=testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+gitenv
+tmp=$(mktemp -d) || exit
+trap 'rm -rf "$tmp"' EXIT
+export GIT_AUTHOR_NAME="Some One" GIT_AUTHOR_EMAIL=some@one.example
+export GIT_COMMITTER_NAME="Some One" GIT_COMMITTER_EMAIL=some@one.example
+
+check() { # TEXT COMMAND...
+	local text=$1
+	shift
+	if ("$@") >"$tmp/out" 2>&1; then ok "$text"; else not_ok "$text"; sed 's/^/# /' "$tmp/out"; fi
+}
+
+# refused TEXT PATTERN COMMAND...: fails, and its one line of error is the last.
+refused() {
+	local text=$1 pattern=$2
+	shift 2
+	if ("$@") >"$tmp/out" 2>&1; then
+		echo "succeeded" >>"$tmp/out"
+	elif [ "$(grep -c '^error: ' "$tmp/out")" = 1 ] &&
+		! grep -q Traceback "$tmp/out" &&
+		tail -n 1 "$tmp/out" | grep -q "^error: .*$pattern"; then
+		ok "$text"
+		return
+	fi
+	not_ok "$text, expected: $pattern"
+	sed 's/^/# /' "$tmp/out"
+}
+
+# A pristine base in a repository of its own, on which plain git am applies the
+# mails. Only the files that they touch are checked out.
+am() { # TREE SERIES DIRECTORY
+	git init -q "$3" && cd "$3" || return
+	(cd "$1" && git rev-parse --path-format=absolute --git-path objects) >.git/objects/info/alternates
+	git -C "$1" diff --name-only --no-renames base HEAD | sed 's,^,/,' >"$tmp/sparse"
+	git update-ref HEAD "$(git -C "$1" rev-parse base)" &&
+		git sparse-checkout set --no-cone --stdin <"$tmp/sparse" &&
+		git reset -q --hard &&
+		git am -q --empty=drop "$2"/*.patch
+}
+
+looks() { git -C "$1" log --format='%T%n%an <%ae> %at%n%B' "base..${2:-HEAD}"; }
+
+same() { # TREE APPLIED
+	git -C "$2" tag base "$(git -C "$1" rev-parse base)" &&
+		diff <(looks "$1") <(looks "$2") &&
+		[ "$(git -C "$1" rev-parse 'HEAD^{tree}')" = "$(git -C "$2" rev-parse 'HEAD^{tree}')" ]
+}
+
+# ---- the real series
+
+if ls "$TOP"/patches/*.patch >/dev/null 2>&1; then
+	check "real: make series" "$TOP/testbed/series.py" series
+	check "real: git am applies every mail to the pristine base" am "$TREE" "$BUILD/series" "$tmp/real"
+	check "real: that gives the trees, authors and messages of build/linux" same "$TREE" "$tmp/real"
+	check "real: import of build/linux would change no byte here" "$TOP/testbed/series.py" check
+else
+	skip "real: there are no patches yet"
+fi
+
+# ---- a base of a few files, and a repository of two patches
+
+unset FORCE FORMAT
+export CACHE=$tmp/cache LINUX=$tmp/base
+mkdir -p "$LINUX"/{drivers/dma-buf,include/linux,scripts}
+printf '%s\n' 'VERSION = 7' 'PATCHLEVEL = 3' 'SUBLEVEL = 9' 'EXTRAVERSION =' >"$LINUX/Makefile"
+printf '*.o\n.*\n!.gitignore\n' >"$LINUX/.gitignore"
+seq 40 >"$LINUX/drivers/dma-buf/core.c"
+seq 100 160 >"$LINUX/drivers/dma-buf/old.c"
+echo 'obj-y := core.o old.o' >"$LINUX/drivers/dma-buf/Makefile"
+echo '/* */' >"$LINUX/include/linux/core.h"
+printf '#!/bin/sh\n' >"$LINUX/scripts/tool.sh" && chmod +x "$LINUX/scripts/tool.sh"
+touch "$LINUX/drivers/dma-buf/core.o"
+
+make_repo() { # DIRECTORY
+	mkdir -p "$1"/{patches,testbed,drivers/dma-buf,include/linux,scripts}
+	cp "$TOP"/testbed/{lib.sh,base.sh,setup.sh,series.py,tar2git.py} "$1/testbed"
+	cp "$TOP"/{run,Makefile,.gitignore} "$1"
+	cd "$1" || return
+	seq 7 99 >drivers/dma-buf/new.c
+	echo '/* new */' >include/linux/new.h
+	printf '#!/bin/sh\necho\n' >scripts/new.sh && chmod +x scripts/new.sh
+	printf '%s\n' 'Subject: dma-buf: everything' '' 'The text.' >patches/0000-cover-letter.txt
+	cat >patches/0001-a.patch <<-'EOF'
+	From: =?UTF-8?q?J=C3=B6rg=20M=C3=BCller?= <jm@one.example>
+	Date: Thu, 5 Mar 2026 10:00:00 +0100
+	Subject: [PATCH] dma-buf: Add the new file
+
+	It is needed.
+
+	Signed-off-by: Some One <some@one.example>
+	New-file: drivers/dma-buf/new.c
+	New-file: include/linux/new.h
+	---
+	diff --git a/drivers/dma-buf/Makefile b/drivers/dma-buf/Makefile
+	--- a/drivers/dma-buf/Makefile
+	+++ b/drivers/dma-buf/Makefile
+	@@ -1 +1 @@
+	-obj-y := core.o old.o
+	+obj-y := core.o old.o new.o
+	EOF
+	cat >patches/0002-b.patch <<-'EOF'
+	From: Some One <some@one.example>
+	Date: Thu, 5 Mar 2026 11:00:00 +0100
+	Subject: [PATCH] dma-buf: Change the core
+
+	No trailer here, and
+	two lines.
+	---
+	diff --git a/drivers/dma-buf/core.c b/drivers/dma-buf/core.c
+	--- a/drivers/dma-buf/core.c
+	+++ b/drivers/dma-buf/core.c
+	@@ -19,5 +19,5 @@
+	 19
+	 20
+	-21
+	+twenty-one
+	 22
+	 23
+	EOF
+	printf '%s\n' 'From: Some One <some@one.example>' 'Subject: [PATCH] scripts: Add a script' '' \
+		'Only a new file.' '' 'Signed-off-by: Some One <some@one.example>' \
+		'New-file: scripts/new.sh' >patches/0003-c.patch
+	git init -q && git add -A && git commit -q -m start
+}
+
+repo=$tmp/repo tree=$tmp/repo/build/linux
+make_repo "$repo"
+make_repo "$tmp/elsewhere" && ./run tree >/dev/null 2>&1
+cd "$repo" || exit
+head_is() { [ "$(git -C "$tree" rev-parse HEAD)" = "$1" ]; }
+says() { "${@:2}" 2>&1 | tee /dev/stderr | grep -q "$1"; }
+clean() { [ -z "$(git -C "$1" status --porcelain)" ]; }
+gone() { [ ! -e "$1" ]; }
+
+check "tree: three patches become three commits" says "3 commits on Linux 7.3.9" ./run tree
+check "tree: the work tree is what HEAD says" clean "$tree"
+check "tree: hashes do not depend on where and when" head_is "$(git -C "$tmp/elsewhere/build/linux" rev-parse HEAD)"
+check "tree: a script stays executable" test -x "$tree/scripts/new.sh"
+check "tree: what the base ignores is not taken" gone "$tree/drivers/dma-buf/core.o"
+check "tree: trailers do not reach the message" test -z "$(git -C "$tree" log --grep New-file: base..)"
+check "tree: nothing to do the second time" says "up to date" ./run tree
+first=$(git -C "$tree" rev-parse HEAD~2) inode=$(stat -c '%i %Y' "$tree/drivers/dma-buf/new.c")
+sed -i 's/^+twenty-one/+21st/' patches/0002-b.patch
+check "tree: a changed patch" ./run tree
+check "tree: the commits before it stay" test "$first" = "$(git -C "$tree" rev-parse HEAD~2)"
+check "tree: files that do not change are not rewritten" test "$inode" = "$(stat -c '%i %Y' "$tree/drivers/dma-buf/new.c")"
+check "tree: and the file is changed" grep -qx 21st "$tree/drivers/dma-buf/core.c"
+
+check "series: written" ./run series
+check "series: git am applies it" am "$tree" "$repo/build/series" "$tmp/am"
+check "series: git am gives the same trees, authors and messages" same "$tree" "$tmp/am"
+check "series: the cover letter has text, shortlog and diffstat" \
+	eval 'cd build/series && grep -q "^The text" 0000* && grep -q "Some One (2)" 0000* && grep -q "files changed" 0000*'
+check "series: new files are folded in, mode included" \
+	eval 'grep -q "^new file mode 100755" build/series/0003* && ! grep -q New-file: build/series/*'
+check "series: FORMAT reaches the mails" eval 'FORMAT="-v2 --rfc" ./run series && grep -q "RFC PATCH v2 2/3" build/series/v2-0002*'
+
+refused "import: uncommitted work here is not overwritten" "0002-b.patch has changes that are not committed" ./run import
+git commit -qam "Edit"
+check "import: hand-written patches take their normal form" says "3 patches, 3 new files; 3 written, 3 removed" ./run import
+git add -A && git commit -qm "Normal form"
+check "import: a second one changes no byte" says "0 written, 0 removed" ./run import
+check "import: make tree agrees" says "up to date" ./run tree
+
+hack() { (cd "$tree" && "$@" && git add -A && git commit -q -m "${message:-dma-buf: Hack}"); }
+message="dma-buf: Edit, add, rename and remove" hack eval '
+	sed -i s/^9$/nine/ drivers/dma-buf/new.c
+	git mv drivers/dma-buf/old.c drivers/dma-buf/older.c && sed -i s/^150$/x/ drivers/dma-buf/older.c
+	git mv include/linux/new.h include/linux/newer.h
+	git rm -q scripts/tool.sh
+	echo new >drivers/dma-buf/third.c'
+message="dma-buf: Only more of a new file" hack eval 'echo more >>drivers/dma-buf/third.c'
+hacked=$(git -C "$tree" rev-parse 'HEAD^{tree}')
+refused "tree: commits of somebody else's are kept" "commits that make tree did not make: .*make import" ./run tree
+refused "clean: so it does" "commits that make tree did not make" ./run clean
+check "import: of two hacked commits" ./run import
+check "import: the files give the hacked tree" eval \
+	'./run tree | grep -q "up to date: 4 commits" && [ "$(git -C "$tree" rev-parse "HEAD^{tree}")" = "$hacked" ]'
+check "import: the edit of a new file is in place" grep -qx nine drivers/dma-buf/new.c
+check "import: a renamed new file moves" eval '[ ! -e include/linux/new.h ] && grep -q "New-file: include/linux/newer.h" patches/0001*'
+check "import: a kernel file's rename is a diff" eval 'grep -q "^rename to drivers/dma-buf/older.c" patches/0004* && [ ! -e drivers/dma-buf/older.c ]'
+check "import: a removal is a diff" grep -q "^deleted file mode" patches/0004*
+check "import: another new file stands here" eval '[ "$(cat drivers/dma-buf/third.c)" = "new
+more" ]'
+check "import: the cover letter is kept" grep -q "The text" patches/0000-cover-letter.txt
+git add -A && git commit -qm "Hacked"
+check "import: stable after that, too" says "0 written, 0 removed" ./run import
+check "series: git am applies what was hacked" eval './run series && am "$tree" "$repo/build/series" "$tmp/am2" && same "$tree" "$tmp/am2"'
+
+reorder() {
+	git -C "$tree" reset -q --hard base && git -C "$tree" cherry-pick "$1~1" "$1~3" "$1~2"
+}
+check "import: reordered and dropped commits" eval 'reorder "$(git -C "$tree" rev-parse HEAD)" && ./run import'
+check "import: numbers follow the order, what is dropped disappears" \
+	eval '[ "$(ls patches | xargs)" = "0000-cover-letter.txt 0001-scripts-Add-a-script.patch 0002-dma-buf-Add-the-new-file.patch 0003-dma-buf-Change-the-core.patch" ] &&
+	[ ! -e drivers/dma-buf/third.c ]'
+git add -A && git commit -qm "Reordered"
+
+message="fixup! dma-buf: Change the core" hack eval 'sed -i s/^5$/five/ drivers/dma-buf/core.c'
+refused "import: a fixup is to be squashed first" "autosquash" ./run import
+check "tree: FORCE=1 discards" ./run tree FORCE=1
+echo x >>"$tree/drivers/dma-buf/core.c"
+refused "tree: uncommitted changes are kept" "uncommitted changes: .*make import.*FORCE=1" ./run tree
+refused "import: takes commits only" "commit or stash" ./run import
+check "tree: FORCE=1 discards these, too" eval './run tree FORCE=1 && clean "$tree"'
+message="dma-buf: Tagged
+
+---
+gone" hack eval 'sed -i s/^5$/five/ drivers/dma-buf/core.c'
+refused "import: a message that git am would cut" "would not survive git am" ./run import
+check "import: and nothing was written" clean .
+git -C "$tree" reset -q --hard HEAD~1
+sed -i 's/^8$/eight/' drivers/dma-buf/new.c && git commit -qam "Pulled"
+message="dma-buf: Hack on the old state" hack eval 'sed -i s/^5$/five/ drivers/dma-buf/core.c'
+refused "import: does not undo what changed here since make tree" "have changed since make tree" ./run import
+check "import: unless forced" ./run import FORCE=1
+git -C "$repo" reset -q --hard && git -C "$repo" clean -qfd && ./run tree FORCE=1 >/dev/null 2>&1
+
+# ---- every refusal, in a repository that is fine before and after
+
+touch drivers/dma-buf/stray.c
+refused "no patch names a file" "drivers/dma-buf/stray.c belongs to no patch" ./run tree
+rm drivers/dma-buf/stray.c
+with() { # PATCH SED-SCRIPT COMMAND...
+	local patch=$1 script=$2 rc
+	shift 2
+	cp "$patch" "$tmp/saved" && sed -i "$script" "$patch" && "$@"; rc=$?
+	cp "$tmp/saved" "$patch"
+	return $rc
+}
+p1=$(echo patches/0001*) p2=$(echo patches/0002*) p3=$(echo patches/0003*)
+refused "a named file does not exist" "names New-file: no/such.c, which does not exist" \
+	with "$p1" 's,^Signed-off-by.*,&\nNew-file: no/such.c,' ./run tree
+refused "two patches name one file" "both name New-file: scripts/new.sh" \
+	with "$p2" 's,^Signed-off-by.*,&\nNew-file: scripts/new.sh,' ./run tree
+echo x >drivers/dma-buf/core.c
+refused "a named file is the kernel's" "which the base kernel has already" \
+	with "$p1" 's,^Only a new.*,&\n\nNew-file: drivers/dma-buf/core.c,' ./run tree
+rm drivers/dma-buf/core.c
+refused "a patch does not apply" "0003-.* does not apply on Linux 7.3.9 .*core.c:18" \
+	with "$p3" 's/^ 20$/ twenty/' ./run tree
+refused "a patch edits a new file" "edits scripts/new.sh in its diff" \
+	with "$p3" 's,drivers/dma-buf/core.c,scripts/new.sh,g' ./run tree
+refused "a patch creates a file" "creates drivers/dma-buf/core.c in its diff" \
+	with "$p3" 's/^index .*/new file mode 100644/' ./run tree
+refused "a patch without author" "has no From: line" with "$p3" '/^From: /d' ./run tree
+refused "no cover letter" "0000-cover-letter.txt" with patches/0000-cover-letter.txt 1d ./run series
+check "and without all that the tree is up to date" says "up to date" ./run tree
+
+base_of() { mkdir -p "$tmp/$1" && printf '%s\n' "VERSION = $2" "PATCHLEVEL = $3" "EXTRAVERSION =${4:-}" >"$tmp/$1/Makefile"; }
+base_of v72 7 2 && base_of rc 7 3 " -rc4" && mkdir "$tmp/empty"
+refused "base: 7.2" "is 7.2, the series needs 7.3" ./run tree LINUX="$tmp/v72"
+refused "base: a release candidate" "is 7.3-rc4" ./run tree LINUX="$tmp/rc"
+refused "base: no kernel" "no kernel tree" ./run tree LINUX="$tmp/empty"
+refused "base: no such path" "does not exist" ./run tree LINUX="$tmp/nowhere"
+refused "base: a file that is no tarball" "not a kernel tarball" ./run tree LINUX="$TOP/run"
+
+git -C "$LINUX" init -q && git -C "$LINUX" add -A && git -C "$LINUX" commit -qm "Linux 7.3.9"
+sum=$(cd "$LINUX" && find . -type f ! -path ./.git/index -exec sha1sum {} + | sort)
+check "base: a git checkout gives the tree of a directory" says "up to date" ./run tree
+echo leak >>"$LINUX/drivers/dma-buf/core.c" && echo leak >"$LINUX/leak.c"
+check "base: what is not committed in it does not leak" says "up to date" ./run tree
+git -C "$LINUX" checkout -q . && rm "$LINUX/leak.c"
+check "base: it is only read" test "$sum" = "$(cd "$LINUX" && find . -type f ! -path ./.git/index -exec sha1sum {} + | sort)"
+tar -C "$tmp" --exclude=.git --exclude=core.o --transform 's,^base,linux-7.3.9,' -cJf "$tmp/linux.tar.xz" base
+check "base: so does a tarball" says "up to date" ./run tree LINUX="$tmp/linux.tar.xz"
+cp -r "$LINUX" "$tmp/debian" && rm -rf "$tmp/debian/.git" "$tmp/debian/drivers/dma-buf/core.o"
+printf '\n#\n# Debian packaging: ignore everything\n#\n/*\n!/debian/\n' >>"$tmp/debian/.gitignore"
+check "base: so does Debian's, without what it ignores" says "up to date" ./run tree LINUX="$tmp/debian"
+
+# ---- a machine that lacks something
+
+mkdir "$tmp/bin"
+for dir in /bin /usr/bin /sbin /usr/sbin "$(dirname "$(python3 -c 'import sys; print(sys.executable)')")"; do
+	ln -s "$dir"/* "$tmp/bin" 2>/dev/null
+done
+ln -sf "$(python3 -c 'import sys; print(sys.executable)')" "$tmp/bin/python3"
+without() { # COMMAND-NAME COMMAND...
+	local rc
+	mv "$tmp/bin/$1" "$tmp/$1.away"
+	PATH=$tmp/bin "${@:2}"; rc=$?
+	mv "$tmp/$1.away" "$tmp/bin/$1"
+	return $rc
+}
+fake() { rm -f "$tmp/bin/$1"; printf '#!/bin/sh\n%s\n' "$2" >"$tmp/bin/$1"; chmod +x "$tmp/bin/$1"; }
+unset LINUX
+fake sudo 'exit 1'
+fake id 'echo 1000'
+refused "no xz" "xz is not installed" without xz ./run tree CACHE="$tmp/cache2"
+refused "no qemu, neither root nor sudo: the line to type" \
+	"as root: apt-get install --no-install-recommends .*qemu-system-x86" without qemu-system-x86_64 testbed/setup.sh
+refused "no git" "git is not installed\|as root: apt-get install .* git" without git ./run tree
+fake df 'echo; echo / 1 1 4711000 1 /'
+check "disk: enough" says "up to date" env PATH="$tmp/bin" ./run tree LINUX="$tmp/debian"
+fake df 'echo; echo / 1 1 4711 1 /'
+refused "disk: too little" "4 MiB free, 2 GiB are needed" env PATH="$tmp/bin" ./run tree CACHE="$tmp/cache2"
+if command -v apt-get >/dev/null; then
+	fake df 'echo; echo / 1 1 4711000 1 /'
+	refused "no network" "no Debian package mirror answers: connect to the network, or download" \
+		env PATH="$tmp/bin" http_proxy=http://127.0.0.1:9 https_proxy=http://127.0.0.1:9 \
+		./run tree CACHE="$tmp/cache2"
+	fake apt-get 'case "$*" in *indextargets*) echo "http://127.0.0.1:9/debian/ main" ;; *update*) ;; *) exit 100 ;; esac'
+	refused "the mirror has no such kernel" "could not fetch linux-source-7.3" \
+		env PATH="$tmp/bin" ./run tree CACHE="$tmp/cache2"
+else
+	skip "no network: no apt-get here"
+fi
+check "make knows the same targets" says "up to date" make -s tree LINUX="$tmp/debian"
+refused "an unknown target" "no target nonsense" ./run nonsense
+totals
