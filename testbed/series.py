@@ -44,7 +44,9 @@ def git(*args, cwd=TREE, check=True, data=None, **env):
         return run.stdout
     if check:
         lines = run.stderr.strip().splitlines() or ["status %d" % run.returncode]
-        die("git %s: %s" % (args[0], lines[0]))
+        if shutil.disk_usage(cwd).free < 64 << 20:
+            die("the disk of %s is full: free some space and try again" % cwd)
+        die("git %s: %s" % (" ".join(args[:3]), lines[0]))
     return None
 
 
