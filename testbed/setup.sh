@@ -57,8 +57,9 @@ apt() {
 }
 step "refreshing the package lists" "$LOG/apt-update.log" apt update ||
 	say "going on with the package lists that are there"
+say "installing: $list"
 # shellcheck disable=SC2086
-step "installing $list" "$LOG/apt-install.log" apt install --no-install-recommends $list ||
+step "installing the packages" "$LOG/apt-install.log" apt install --no-install-recommends $list ||
 	die "apt-get could not install the packages: check the network and the package sources, then apt-get install $list"
 list=$(missing)
 [ -z "$list" ] || die "apt-get installed the packages, but these still lack what is needed: $list"
