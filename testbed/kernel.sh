@@ -1,39 +1,35 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh fast|debug - build the testbed's kernel from the patched tree
+# kernel.sh fast|debug [tree [out]] - build the kernel that QEMU boots
 #
 # Leaves arch/x86/boot/bzImage, the modules and usr/include in
 # build/kernel-<name>.
-# TREE and OUT name another tree and another place. Uses ccache if there is one.
+# shellcheck source=testbed/lib.sh
 
 set -eu
+. "$(dirname "$0")/lib.sh"
 
-here=$(cd "$(dirname "$0")" && pwd)
-top=$(dirname "$here")
-. "$here/lib.sh"
-
+config=$TOP/testbed/config
 name=${1-}
-fragments=("$here/config/fast.config")
 case $name in
-fast)	;;
-debug)	fragments+=("$here/config/debug.config") ;;
-*)	die "usage: kernel.sh fast|debug" ;;
+fast)	fragments=("$config/fast.config") ;;
+debug)	fragments=("$config/fast.config" "$config/debug.config") ;;
+*)	die "usage: kernel.sh fast|debug [tree [out]]" ;;
 esac
+tree=$(realpath -m "${2:-$TREE}")
+out=$(realpath -m "${3:-$BUILD/kernel-$name}")
+[ -f "$tree/Kbuild" ] || die "no kernel tree in $tree: run ./run tree first"
 
-tree=$(realpath -m "${TREE:-$top/build/linux}")
-out=$(realpath -m "${OUT:-$top/build/kernel-$name}")
-[ -f "$tree/Kbuild" ] || die "no kernel tree in $tree: run 'make tree' first"
-mkdir -p "$out"
-
-# A fixed build stamp: equal sources give an equal kernel.
-make=(make -s -C "$tree" "O=$out" "-j$(nproc)" ARCH=x86_64 LOCALVERSION=
-      KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=testbed KBUILD_BUILD_HOST=testbed)
+need make gcc bc bison flex
+space "$out" 2
+make=(make -C "$tree" "O=$out" "-j$JOBS" ARCH=x86_64 LOCALVERSION=)
 if command -v ccache >/dev/null; then
-	export CCACHE_NOHASHDIR=1
+	ccache_env
 	make+=("CC=ccache gcc")
 fi
 
+# Kconfig drops what it cannot have without a word, so look.
 configure()
 {
 	local line sym
@@ -45,15 +41,15 @@ configure()
 		"# CONFIG_"*" is not set")
 			sym=${line#\# }; sym=${sym%% *}
 			! grep "^$sym=" "$out/.config" && continue
-			echo "$sym is on, $name.config wants it off"
+			echo "$sym is on, testbed/config wants it off"
 			return 1 ;;
 		CONFIG_*)
 			grep -qxF "$line" "$out/.config" && continue
-			echo "$line did not survive Kconfig: a dependency is missing"
+			echo "$line did not survive Kconfig: something it depends on is off"
 			return 1 ;;
 		esac
 	done < "$out/fragment"
 }
 
-step "kernel $name: configure" configure
-step "kernel $name: compile" "${make[@]}" bzImage modules headers
+step "configuring the $name kernel" "$LOG/kernel-$name-config.log" configure
+step "building the $name kernel" "$LOG/kernel-$name.log" "${make[@]}" bzImage modules headers

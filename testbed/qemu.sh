@@ -117,7 +117,7 @@ done
 
 # shellcheck disable=SC2206 # the caller's words
 qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append
-       "console=ttyS0 panic=-1 oops=panic log_buf_len=4M $args run=\"$run\"")
+       "console=ttyS0 panic=-1 oops=panic log_buf_len=4M printk.devkmsg=on $args run=\"$run\"")
 
 # What QEMU cannot emulate of the CPU, and IOMMU faults that we provoke
 noise="TCG doesn't support requested feature|vtd_iova_to_slpte|vtd_iommu_translate"

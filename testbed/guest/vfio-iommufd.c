@@ -345,8 +345,31 @@ static void check_revoke(int fd)
 	check_blocked("a write after revoke", BUF_IOVA, 0, BAR_SIZE);
 }
 
+/* What the kernel noted about the attachment of edu's address space. */
+static void attach_record(int fd, char *reason, size_t size)
+{
+	char path[64], line[256];
+	const char *text;
+	FILE *f;
+
+	snprintf(reason, size, "none");
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	if (!f)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), f)) {
+		text = strstr(line, "reason=");
+		if (strncmp(line, "attach:", 7) || !text)
+			continue;
+		line[strcspn(line, "\n")] = 0;
+		snprintf(reason, size, "%s", text + strlen("reason="));
+	}
+	fclose(f);
+}
+
 int main(void)
 {
+	char attach[128];
 	unsigned int verified = 0;
 	int fd, two, ret;
 
@@ -364,6 +387,7 @@ int main(void)
 	if (ret)
 		errx(1, "IOMMU_IOAS_MAP_FILE: %s", strerror(-ret));
 
+	attach_record(fd, attach, sizeof(attach));
 	verified += check_copy(0);
 	verified += check_copy(BUF_SIZE / 2 - CHUNK / 2);
 	verified += check_copy(BUF_SIZE - CHUNK);
@@ -374,6 +398,7 @@ int main(void)
 		      BUF_OFFSET + BUF_SIZE, BAR_SIZE - BUF_OFFSET - BUF_SIZE);
 	check_revoke(fd);
 
-	printf("result: route=iommufd chunks=1 verified=%u system=0\n", verified);
+	printf("result: attach=\"%s\" memory=peer route=physical chunks=1 verified=%u system=0 confined=yes\n",
+	       attach, verified);
 	return 0;
 }
