@@ -171,3 +171,22 @@ void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 	dma_sync_single_for_device(dev, addr, size, dir);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_for_device);
+
+void dma_buf_hw_sync_sgtable_for_cpu(struct device *dev, struct sg_table *sgt,
+				     enum dma_data_direction dir)
+{
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_sgtable_for_cpu, dev, sgt,
+				   dir);
+	dma_sync_sgtable_for_cpu(dev, sgt, dir);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_sgtable_for_cpu);
+
+void dma_buf_hw_sync_sgtable_for_device(struct device *dev,
+					struct sg_table *sgt,
+					enum dma_data_direction dir)
+{
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_sgtable_for_device, dev,
+				   sgt, dir);
+	dma_sync_sgtable_for_device(dev, sgt, dir);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_sgtable_for_device);

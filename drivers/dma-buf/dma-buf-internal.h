@@ -114,5 +114,10 @@ void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir);
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 				size_t size, enum dma_data_direction dir);
+void dma_buf_hw_sync_sgtable_for_cpu(struct device *dev, struct sg_table *sgt,
+				     enum dma_data_direction dir);
+void dma_buf_hw_sync_sgtable_for_device(struct device *dev,
+					struct sg_table *sgt,
+					enum dma_data_direction dir);
 
 #endif

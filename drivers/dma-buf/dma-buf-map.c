@@ -671,7 +671,8 @@ void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list)
 		return;
 
 	if (list->sgt) {
-		dma_sync_sgtable_for_cpu(list->dev, list->sgt, list->dir);
+		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt,
+						list->dir);
 		return;
 	}
 
@@ -700,7 +701,8 @@ void dma_buf_list_sync_for_device(const struct dma_buf_list *list)
 		return;
 
 	if (list->sgt) {
-		dma_sync_sgtable_for_device(list->dev, list->sgt, list->dir);
+		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt,
+						   list->dir);
 		return;
 	}
 
