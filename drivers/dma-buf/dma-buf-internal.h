@@ -57,6 +57,7 @@ struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 int dma_buf_list_reserve(struct dma_buf_list *list);
 void dma_buf_list_append(struct dma_buf_list *list,
 			 const struct dma_buf_chunk *chunk);
+void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages);
 void dma_buf_list_release(struct dma_buf_list *list);
 
 /* Bridges between the list and the sg_table */

@@ -77,6 +77,13 @@ void dma_buf_list_append(struct dma_buf_list *list,
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_append);
 
+/* Makes the last chunk longer. */
+void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages)
+{
+	list->chunks[list->nchunks - 1].npages += npages;
+	list->npages += npages;
+}
+
 /**
  * dma_buf_list_npages - length of a list
  * @list: the list

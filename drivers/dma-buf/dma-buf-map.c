@@ -217,10 +217,19 @@ static int dma_buf_build_add(struct dma_buf_build *build,
 			     const struct dma_buf_run *run, struct page *page)
 {
 	struct dma_buf_chunk chunk = { .page = page, .npages = run->npages };
+	struct dma_buf_list *list = build->list;
+	bool extend;
 	int ret;
 
+	/*
+	 * Behind one IOVA the parts only matter for their pages and for the
+	 * caches, and the memory of a device has neither.
+	 */
+	extend = list->route == DMA_BUF_ROUTE_IOVA && list->peer &&
+		 list->nchunks;
+
 	/* Room first: what is mapped must not be lost. */
-	ret = dma_buf_list_reserve(build->list);
+	ret = extend ? 0 : dma_buf_list_reserve(list);
 	if (ret)
 		return ret;
 
@@ -228,7 +237,10 @@ static int dma_buf_build_add(struct dma_buf_build *build,
 	if (ret)
 		return ret;
 
-	dma_buf_list_append(build->list, &chunk);
+	if (extend)
+		dma_buf_list_extend(list, chunk.npages);
+	else
+		dma_buf_list_append(list, &chunk);
 	return 0;
 }
 
