@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of the dma-buf core into the DMA API and PCI p2pdma
+ * The calls of the dma-buf core into the DMA API, PCI p2pdma and the memmap
  *
  * Kept apart so that a KUnit test can replace each with a model: UML has neither
  * p2pdma nor IOMMUs, and no test machine has a device for every route.
@@ -8,6 +8,7 @@
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/pci.h>
 
 #include "dma-buf-internal.h"
@@ -40,6 +41,21 @@ bool dma_buf_hw_is_pci(struct device *dev)
 	return dev_is_pci(dev);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_pci);
+
+/*
+ * Zone-device memory has pages too, but how to map it is not for dma-buf to
+ * decide. It comes in sections of the memmap, so looking at both ends will do.
+ */
+bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
+
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
+	return pfn_valid(first) && pfn_valid(last) &&
+	       !is_zone_device_page(pfn_to_page(first)) &&
+	       !is_zone_device_page(pfn_to_page(last));
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_system_memory);
 
 bool dma_buf_hw_has_map_ops(struct device *dev)
 {

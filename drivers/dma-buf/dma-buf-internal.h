@@ -87,6 +87,7 @@ int dma_buf_hw_p2p_distance(struct pci_dev *provider, struct device *dev);
 enum pci_p2pdma_map_type
 dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev);
 bool dma_buf_hw_is_pci(struct device *dev);
+bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages);
 bool dma_buf_hw_has_map_ops(struct device *dev);
 unsigned long dma_buf_hw_merge_boundary(struct device *dev);
 size_t dma_buf_hw_max_mapping_size(struct device *dev);

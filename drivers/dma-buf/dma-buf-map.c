@@ -259,12 +259,11 @@ static int dma_buf_build_run(struct dma_buf_build *build,
 
 		part.npages = min(run.npages, max);
 		if (build->walk.has_pages) {
+			if (!dma_buf_hw_is_system_memory(run.phys, part.npages))
+				return -EINVAL;
 			page = phys_to_page(run.phys);
 			while (!page_range_contiguous(page, part.npages))
 				part.npages /= 2;
-			if (is_zone_device_page(page) ||
-			    is_zone_device_page(page + part.npages - 1))
-				return -EINVAL;
 		}
 
 		ret = dma_buf_build_add(build, &part, page);
@@ -388,8 +387,8 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
  * they kept. Importers call dma_buf_list_unmap(). Works after the provider of a
  * BAR is gone.
  *
- * Context: May sleep. Under the reservation lock if the list is of an
- * attachment.
+ * Context: May sleep. Nobody else may be using @list, which the reservation lock
+ * sees to in &dma_buf_ops.unmap_dma_buf and detaching in &dma_buf_ops.detach.
  */
 void dma_buf_list_free(struct dma_buf_list *list)
 {

@@ -21,6 +21,7 @@ static const char * const dma_buf_p2p_reasons[] = {
 	[DMA_BUF_P2P_IMPORTER]	    = "importer does not handle peer memory",
 	[DMA_BUF_P2P_EXPORTER]	    = "exporter has no peer memory",
 	[DMA_BUF_P2P_NOT_PCI]	    = "importer is not a PCI device",
+	[DMA_BUF_P2P_MAP_OPS]	    = "DMA mapping of the importer has no peer-to-peer",
 	[DMA_BUF_P2P_NO_PROVIDER]   = "exporter has no p2pdma provider",
 	[DMA_BUF_P2P_NO_KERNEL]	    = "kernel without CONFIG_PCI_P2PDMA",
 	[DMA_BUF_P2P_NO_ROUTE]	    = "no route between the PCI devices",
@@ -93,6 +94,8 @@ dma_buf_p2p_ask_topology(struct dma_buf_attachment *attach,
 {
 	if (!dma_buf_hw_is_pci(attach->dev))
 		return DMA_BUF_P2P_NOT_PCI;
+	if (dma_buf_hw_has_map_ops(attach->dev))
+		return DMA_BUF_P2P_MAP_OPS;
 
 	/*
 	 * The distance first: it looks at the bridges as they are now, and

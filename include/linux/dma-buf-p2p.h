@@ -47,6 +47,8 @@ struct dma_buf_attachment;
  * @DMA_BUF_P2P_IMPORTER: the importer does not handle peer memory
  * @DMA_BUF_P2P_EXPORTER: the exporter has no peer memory
  * @DMA_BUF_P2P_NOT_PCI: the importing device is not a PCI device
+ * @DMA_BUF_P2P_MAP_OPS: the importing device has its own &struct dma_map_ops, and
+ *	these do not support peer-to-peer
  * @DMA_BUF_P2P_NO_PROVIDER: the exporter has no p2pdma provider for its memory
  * @DMA_BUF_P2P_NO_KERNEL: the kernel has no CONFIG_PCI_P2PDMA
  * @DMA_BUF_P2P_NO_ROUTE: the PCI topology does not connect the two devices
@@ -75,6 +77,7 @@ enum dma_buf_p2p_reason {
 	DMA_BUF_P2P_IMPORTER,
 	DMA_BUF_P2P_EXPORTER,
 	DMA_BUF_P2P_NOT_PCI,
+	DMA_BUF_P2P_MAP_OPS,
 	DMA_BUF_P2P_NO_PROVIDER,
 	DMA_BUF_P2P_NO_KERNEL,
 	DMA_BUF_P2P_NO_ROUTE,
