@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The way from files to commits and mails and back: the real series on the real
 # base, then every turn and every refusal on a base of a few files.
-# shellcheck source=testbed/lib.sh
+# The checks take commands as words, some as a line for eval.
+# shellcheck source=testbed/lib.sh disable=SC2016,SC2034
 . "$(dirname "$0")/lib.sh"
 gitenv
 tmp=$(mktemp -d) || exit
@@ -313,4 +314,26 @@ else
 fi
 check "make knows the same targets" says "up to date" make -s tree LINUX="$tmp/debian"
 refused "an unknown target" "no target nonsense" ./run nonsense
+
+# ---- the runner of the parts
+
+cp "$TOP/testbed/test.sh" testbed
+part() { printf '#!/bin/sh\n%s\n' "$2" >"testbed/$1.sh"; chmod +x "testbed/$1.sh"; }
+part good 'echo ok 1; echo "ok 2 # SKIP"; echo "# totals: pass:1 fail:0 skip:1"'
+part early 'echo ok 1'
+part liar 'echo "  not ok 1"; echo "# totals: pass:1 fail:0 skip:0"'
+part status 'echo "# totals: pass:1 fail:0 skip:0"; exit 3'
+part none 'echo "# totals: pass:0 fail:0 skip:0"'
+runner() { # LAST-LINE STATUS PART...
+	local rc
+	testbed/test.sh "${@:3}" >"$tmp/runner" 2>/dev/null; rc=$?
+	cat "$tmp/runner"
+	[ "$(tail -n 1 "$tmp/runner")" = "$1" ] && [ $rc = "$2" ]
+}
+check "runner: adds up" runner "2 passed, 0 failed, 2 skipped" 0 good good
+check "runner: a part that ends early has failed" runner "1 passed, 1 failed, 1 skipped" 1 early good
+check "runner: a part that does not exist, too" runner "0 passed, 1 failed" 1 missing
+check "runner: not ok counts, whatever the totals say" runner "1 passed, 1 failed" 1 liar
+check "runner: so does the status" runner "1 passed, 1 failed" 1 status
+check "runner: no test is no success" runner "0 passed, 0 failed" 1 none
 totals
