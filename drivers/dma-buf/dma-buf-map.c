@@ -419,17 +419,21 @@ static int dma_buf_build_all(struct dma_buf_build *build)
 	return ret ?: dma_buf_build_finish(build->list);
 }
 
-/* The longest run that one call of the DMA API takes; only bouncing limits it. */
-static unsigned long dma_buf_build_max_pages(struct device *dev, bool has_pages)
+/*
+ * The longest run that one call of the DMA API takes. Only bouncing limits it,
+ * which is for whatever is not MMIO, with pages or without.
+ */
+static unsigned long dma_buf_build_max_pages(struct device *dev, bool has_pages,
+					     unsigned long attrs)
 {
 	unsigned long max = DMA_BUF_RUN_MAX_PAGES;
 
-	if (!has_pages)
+	if (attrs & DMA_ATTR_MMIO)
 		return max;
 
 	max = min(max, dma_buf_hw_max_mapping_size(dev) >> PAGE_SHIFT);
 	/* The length of a scatterlist entry has 32 bits. */
-	if (dma_buf_hw_has_map_ops(dev))
+	if (has_pages && dma_buf_hw_has_map_ops(dev))
 		max = min(max, UINT_MAX >> PAGE_SHIFT);
 	return max(max, 1UL);
 }
@@ -454,7 +458,8 @@ static struct dma_buf_list *dma_buf_list_build(struct dma_buf_build *build,
 	list->route = build->route;
 	list->peer = build->peer;
 	build->list = list;
-	build->max_pages = dma_buf_build_max_pages(dev, build->walk.has_pages);
+	build->max_pages = dma_buf_build_max_pages(dev, build->walk.has_pages,
+						   attrs);
 
 	ret = dma_buf_build_all(build);
 	list->need_unmap = list->route == DMA_BUF_ROUTE_PER_RUN &&

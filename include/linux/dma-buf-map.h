@@ -225,7 +225,7 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
  */
 #define dma_buf_list_for_each_block(addr, cursor, list, size)		\
 	for (dma_buf_cursor_init(cursor, list);				\
-	     dma_buf_cursor_next_block(cursor, size, &(addr)); )
+	     dma_buf_cursor_next_block(cursor, size, &(addr));)
 
 /**
  * dma_buf_list_for_each_page - iterate over the DMA addresses of single pages
