@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Userspace interface of the dma-buf samples
+ *
+ * /dev/dma-buf-bar-<PCI device> exports, /dev/dma-buf-edu-<PCI device> imports.
+ * Reserved fields must be zero. All calls return a negative value and set errno
+ * on failure; -ENODEV says that the device was unplugged.
+ */
+#ifndef _DMA_BUF_SAMPLE_H
+#define _DMA_BUF_SAMPLE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * struct dma_buf_bar_alloc - argument of DMA_BUF_BAR_ALLOC
+ * @size: in bytes, a multiple of the page size
+ * @nr_ranges: number of pieces that the buffer is made of, at least one and not
+ *	more than it has pages; a page that is not used separates them in the BAR
+ * @reserved: zero
+ *
+ * Allocates a zeroed buffer in the BAR and returns a file descriptor of its
+ * dma-buf, which outlives the device. Errors: -EINVAL for a bad argument,
+ * -ENOSPC if the BAR is full.
+ */
+struct dma_buf_bar_alloc {
+	__u64 size;
+	__u32 nr_ranges;
+	__u32 reserved;
+};
+
+enum dma_buf_bar_place {
+	DMA_BUF_BAR_PLACE_BAR,
+	DMA_BUF_BAR_PLACE_SYSTEM,
+};
+
+/**
+ * struct dma_buf_bar_move - argument of DMA_BUF_BAR_MOVE
+ * @fd: dma-buf from DMA_BUF_BAR_ALLOC of the same device
+ * @place: enum dma_buf_bar_place
+ * @reserved: zero
+ *
+ * Moves a buffer with its contents. Importers are told and map it again when
+ * they need it next. Errors: -EBADF and -EINVAL for a bad argument, -EBUSY if
+ * the buffer is pinned or mapped into the kernel, -ENOSPC if the BAR is full.
+ */
+struct dma_buf_bar_move {
+	__s32 fd;
+	__u32 place;
+	__u64 reserved;
+};
+
+#define DMA_BUF_BAR_ALLOC	_IOW(0xdb, 0x00, struct dma_buf_bar_alloc)
+#define DMA_BUF_BAR_MOVE	_IOW(0xdb, 0x01, struct dma_buf_bar_move)
+
+/* An importer that does not handle the memory of a peer. */
+#define DMA_BUF_EDU_NO_PEER2PEER	(1U << 0)
+/* An importer that does not handle buffers that move: they are pinned. */
+#define DMA_BUF_EDU_STATIC		(1U << 1)
+/* Pin the buffer from attach to detach. */
+#define DMA_BUF_EDU_PIN			(1U << 2)
+/* An importer that cannot give the memory back. It has to pin. */
+#define DMA_BUF_EDU_NO_INVALIDATE	(1U << 3)
+
+/**
+ * struct dma_buf_edu_attach - argument of DMA_BUF_EDU_ATTACH
+ * @fd: any dma-buf
+ * @flags: DMA_BUF_EDU_NO_PEER2PEER and so on, zero for all that a driver should
+ *	be capable of
+ * @reserved: zero
+ *
+ * Attaches the device to a dma-buf, of which each open file can have one.
+ * DMA_BUF_EDU_DETACH, which takes no argument, or closing the file detaches it.
+ * Errors: -EBADF and -EINVAL for a bad argument, -EBUSY if this file has an
+ * attachment, and what the exporter returns. All others calls fail with
+ * -ENOTCONN if it has none.
+ */
+struct dma_buf_edu_attach {
+	__s32 fd;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/* The device writes to the dma-buf, instead of reading from it. */
+#define DMA_BUF_EDU_WRITE	(1U << 0)
+
+/* The longest DMA of the device, in bytes. */
+#define DMA_BUF_EDU_MAX_LEN	4095
+
+/**
+ * struct dma_buf_edu_dma - argument of DMA_BUF_EDU_DMA
+ * @offset: first byte in the dma-buf
+ * @data: address of the bytes to write, or of where to put what was read
+ * @len: number of bytes, from one to DMA_BUF_EDU_MAX_LEN
+ * @flags: DMA_BUF_EDU_WRITE or zero
+ * @reserved: zero
+ *
+ * Moves bytes between the caller and the dma-buf, the device's DMA engine does
+ * the work. Returns when they are there. Errors: -EINVAL for a bad argument,
+ * -EFAULT for a bad @data, -EIO if the device does not answer, and what the
+ * exporter returns, among that -EREMOTEIO if it cannot put the buffer where the
+ * device reaches it.
+ */
+struct dma_buf_edu_dma {
+	__u64 offset;
+	__u64 data;
+	__u32 len;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/**
+ * struct dma_buf_edu_info - argument of DMA_BUF_EDU_QUERY
+ * @npages: length of the current mapping; zero if there is none, which is how it
+ *	is before the first DMA and after the buffer has moved
+ * @nr_chunks: number of chunks of the mapping
+ * @nr_ranges: number of ranges that are contiguous for the device, not more than
+ *	that because neighbours merge
+ * @invalidations: how often the exporter took mappings back
+ * @peer2peer: one if the device may access the memory of the exporter's device
+ * @peer: one if the last mapping was of that memory, zero for system memory
+ * @map_error: zero, or the negative errno that the last mapping failed with
+ * @route: how the last mapping was made
+ * @reason: why @peer2peer is what it is
+ * @map_reason: why the last mapping is what it is
+ *
+ * Tells what the core recorded. The texts are those in /proc/PID/fdinfo/FD of
+ * the dma-buf.
+ */
+struct dma_buf_edu_info {
+	__u64 npages;
+	__u64 nr_chunks;
+	__u64 nr_ranges;
+	__u64 invalidations;
+	__u32 peer2peer;
+	__u32 peer;
+	__s32 map_error;
+	char route[20];
+	char reason[64];
+	char map_reason[64];
+};
+
+#define DMA_BUF_EDU_ATTACH	_IOW(0xdb, 0x10, struct dma_buf_edu_attach)
+#define DMA_BUF_EDU_DETACH	_IO(0xdb, 0x11)
+#define DMA_BUF_EDU_DMA		_IOW(0xdb, 0x12, struct dma_buf_edu_dma)
+#define DMA_BUF_EDU_QUERY	_IOR(0xdb, 0x13, struct dma_buf_edu_info)
+
+/*
+ * The rest is for tests, and there only with CONFIG_SAMPLE_DMA_BUF_TEST.
+ */
+
+/*
+ * As DMA_BUF_EDU_DMA with DMA_BUF_EDU_WRITE, but the offset counts from the end
+ * of the last range: the device writes where it has no business.
+ */
+#define DMA_BUF_EDU_OVERRUN	_IOW(0xdb, 0x20, struct dma_buf_edu_dma)
+
+/**
+ * struct dma_buf_vmap_copy - argument of DMA_BUF_VMAP_READ and DMA_BUF_VMAP_WRITE
+ * @offset: first byte in the dma-buf
+ * @data: address of the bytes to write, or of where to put what was read
+ * @len: number of bytes, not more than DMA_BUF_VMAP_MAX_LEN
+ * @reserved: zero
+ */
+struct dma_buf_vmap_copy {
+	__u64 offset;
+	__u64 data;
+	__u32 len;
+	__u32 reserved;
+};
+
+#define DMA_BUF_VMAP_MAX_LEN	4096
+
+/*
+ * On /dev/dma-buf-vmap-test. DMA_BUF_VMAP maps the dma-buf, whose descriptor is
+ * the argument itself, into the kernel until the file is closed. Returns one if
+ * the memory is that of a device, zero for system memory.
+ */
+#define DMA_BUF_VMAP		_IO(0xdb, 0x21)
+#define DMA_BUF_VMAP_READ	_IOW(0xdb, 0x22, struct dma_buf_vmap_copy)
+#define DMA_BUF_VMAP_WRITE	_IOW(0xdb, 0x23, struct dma_buf_vmap_copy)
+
+#endif
