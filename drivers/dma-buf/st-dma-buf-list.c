@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page list and its cursors
+ */
+#include <kunit/test.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+
+#include "dma-buf-internal.h"
+
+/* An address that is not in the first 4 GiB. */
+#define A		BIT_ULL(40)
+
+/* One that CONFIG_DMABUF_DEBUG adds */
+#define DEBUG_WARNS	IS_ENABLED(CONFIG_DMABUF_DEBUG)
+
+/* Never looked at, only their addresses are. */
+static struct page pages[8];
+
+static void release(void *list)
+{
+	dma_buf_list_release(list);
+}
+
+static struct dma_buf_list *list_of(struct kunit *test,
+				    const struct dma_buf_chunk *chunks, size_t n)
+{
+	struct dma_buf_list *list;
+	size_t i;
+
+	list = dma_buf_list_alloc(NULL, DMA_TO_DEVICE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, list);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, release, list), 0);
+	for (i = 0; i < n; i++) {
+		KUNIT_ASSERT_EQ(test, dma_buf_list_reserve(list), 0);
+		dma_buf_list_append(list, &chunks[i]);
+	}
+	return list;
+}
+
+static void expect_chunk(struct kunit *test, struct dma_buf_chunk chunk,
+			 dma_addr_t addr, unsigned long npages)
+{
+	KUNIT_EXPECT_EQ(test, chunk.npages, npages);
+	if (npages)
+		KUNIT_EXPECT_EQ(test, chunk.dma_addr, addr);
+	KUNIT_EXPECT_NULL(test, chunk.page);
+}
+
+/* 3 + 2 pages that are neighbours, a gap, 4 pages, back to the first page */
+static const struct dma_buf_chunk mixed[] = {
+	{ .dma_addr = A, .npages = 3 },
+	{ .dma_addr = A + 3 * PAGE_SIZE, .npages = 2 },
+	{ .dma_addr = A + SZ_1M, .npages = 4 },
+	{ .dma_addr = A, .npages = 1 },
+};
+
+static void chunks_are_yielded_as_they_are(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+	unsigned int i = 0;
+
+	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
+		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(mixed));
+		expect_chunk(test, chunk, mixed[i].dma_addr, mixed[i].npages);
+		i++;
+	}
+	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(mixed));
+	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), 4);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), 10);
+}
+
+static void ranges_are_as_long_as_they_can_be(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	struct dma_buf_cursor cursor;
+
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, 5);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A + SZ_1M, 4);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A, 1);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
+}
+
+static void end_stays_the_end(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, 1);
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+	int i;
+
+	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), A, 3);
+	for (i = 0; i < 3; i++) {
+		expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+		expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
+		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_next_block(&cursor,
+								   PAGE_SIZE,
+								   &addr));
+	}
+}
+
+static void list_without_chunks_is_legal(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, NULL, 0);
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), 0);
+	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), 0, 0);
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), 0, 0);
+	dma_buf_cursor_init_part(&cursor, list, 0, ULONG_MAX);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	dma_buf_cursor_init_part(&cursor, list, 7, 7);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	dma_buf_list_for_each_page(addr, &cursor, list)
+		KUNIT_FAIL(test, "there is a page");
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_4K | SZ_2M),
+			SZ_2M);
+}
+
+static void one_chunk_needs_no_second_allocation(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, 1);
+
+	KUNIT_EXPECT_PTR_EQ(test, list->chunks, &list->one);
+	KUNIT_EXPECT_EQ(test, list->max_chunks, 1);
+}
+
+static void growing_keeps_the_chunks(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, NULL, 0);
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+	unsigned long i;
+
+	for (i = 0; i < 1000; i++) {
+		chunk = (struct dma_buf_chunk) {
+			.dma_addr = A + 2 * i * PAGE_SIZE,
+			.npages = 1,
+		};
+		KUNIT_ASSERT_EQ(test, dma_buf_list_reserve(list), 0);
+		dma_buf_list_append(list, &chunk);
+	}
+
+	i = 0;
+	dma_buf_list_for_each_chunk(chunk, &cursor, list)
+		expect_chunk(test, chunk, A + 2 * i++ * PAGE_SIZE, 1);
+	KUNIT_EXPECT_EQ(test, i, 1000);
+}
+
+/* The parts of @mixed that begin at page 4: 1 page of its second chunk ... */
+static void part_begins_and_ends_within_chunks(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	struct dma_buf_cursor cursor;
+
+	dma_buf_cursor_init_part(&cursor, list, 4, 3);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+		     A + 4 * PAGE_SIZE, 1);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), A + SZ_1M, 2);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+
+	dma_buf_cursor_init_part(&cursor, list, 1, 1);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+		     A + PAGE_SIZE, 1);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+
+	dma_buf_cursor_init_part(&cursor, list, 1, 3);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor),
+		     A + PAGE_SIZE, 3);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
+}
+
+static void part_on_chunk_borders(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	struct dma_buf_cursor cursor;
+
+	dma_buf_cursor_init_part(&cursor, list, 3, 2);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+		     A + 3 * PAGE_SIZE, 2);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+
+	dma_buf_cursor_init_part(&cursor, list, 9, 1);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), A, 1);
+	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+}
+
+static void part_beyond_the_end_is_not_there(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	static const struct { unsigned long pgoff, npages, len; } parts[] = {
+		{ 0, 0, 0 },		{ 3, 0, 0 },	{ 10, 0, 0 },
+		{ 10, 1, 0 },		{ 11, 1, 0 },	{ 9, 2, 1 },
+		{ 9, ULONG_MAX, 1 },	{ ULONG_MAX, 1, 0 },
+		{ ULONG_MAX, ULONG_MAX, 0 },	{ 0, ULONG_MAX, 10 },
+	};
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		unsigned long len = 0;
+
+		dma_buf_cursor_init_part(&cursor, list, parts[i].pgoff,
+					 parts[i].npages);
+		dma_buf_cursor_for_each_chunk(chunk, &cursor)
+			len += chunk.npages;
+		KUNIT_EXPECT_EQ_MSG(test, len, parts[i].len, "part %u", i);
+	}
+}
+
+static void pages_step_by_one_page(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	static const u64 want[] = {
+		A, A + 0x1000, A + 0x2000, A + 0x3000, A + 0x4000,
+		A + SZ_1M, A + SZ_1M + 0x1000, A + SZ_1M + 0x2000,
+		A + SZ_1M + 0x3000, A,
+	};
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+	unsigned int i = 0;
+
+	if (PAGE_SIZE != SZ_4K)
+		kunit_skip(test, "written down for pages of 4 KiB");
+	dma_buf_list_for_each_page(addr, &cursor, list) {
+		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(want));
+		KUNIT_EXPECT_EQ(test, addr, want[i++]);
+	}
+	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(want));
+}
+
+static void part_is_read_in_pages_too(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+
+	dma_buf_cursor_init_part(&cursor, list, 4, 2);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_block(&cursor, PAGE_SIZE,
+							  &addr));
+	KUNIT_EXPECT_EQ(test, addr, A + 4 * PAGE_SIZE);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_block(&cursor, PAGE_SIZE,
+							  &addr));
+	KUNIT_EXPECT_EQ(test, addr, A + SZ_1M);
+	KUNIT_EXPECT_FALSE(test, dma_buf_cursor_next_block(&cursor, PAGE_SIZE,
+							   &addr));
+}
+
+static unsigned int count_blocks(struct kunit *test, struct dma_buf_list *list,
+				 unsigned long size, dma_addr_t first)
+{
+	struct dma_buf_cursor cursor;
+	unsigned int n = 0;
+	dma_addr_t addr;
+
+	dma_buf_list_for_each_block(addr, &cursor, list, size)
+		KUNIT_EXPECT_EQ(test, addr, first + (u64)size * n++);
+	return n;
+}
+
+/* Blocks cross the borders of chunks, but never those of ranges. */
+static void blocks_cover_a_range_whatever_its_chunks(struct kunit *test)
+{
+	static const struct dma_buf_chunk chunks[] = {
+		{ .dma_addr = A + SZ_1M, .npages = SZ_1M >> PAGE_SHIFT },
+		{ .dma_addr = A + SZ_2M, .npages = 3 * SZ_1M >> PAGE_SHIFT },
+	};
+	struct dma_buf_list *list = list_of(test, chunks, 2);
+
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, 512, A + SZ_1M), 8192);
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_64K, A + SZ_1M), 64);
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_1M, A + SZ_1M), 4);
+	/* The ends of the buffer may stick out. */
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_2M, A), 3);
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_8M, A), 1);
+}
+
+static void blocks_start_anew_with_each_range(struct kunit *test)
+{
+	static const struct dma_buf_chunk chunks[] = {
+		{ .dma_addr = A + SZ_64K, .npages = SZ_64K >> PAGE_SHIFT },
+		{ .dma_addr = A, .npages = SZ_128K >> PAGE_SHIFT },
+	};
+	static const u64 want[] = { A + SZ_64K, A, A + SZ_64K };
+	struct dma_buf_list *list = list_of(test, chunks, 2);
+	struct dma_buf_cursor cursor;
+	unsigned int i = 0;
+	dma_addr_t addr;
+
+	dma_buf_list_for_each_block(addr, &cursor, list, SZ_64K) {
+		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(want));
+		KUNIT_EXPECT_EQ(test, addr, want[i++]);
+	}
+	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(want));
+}
+
+static void blocks_reach_the_end_of_the_address_space(struct kunit *test)
+{
+	static const struct dma_buf_chunk last = {
+		.dma_addr = ~0ULL - SZ_128K + 1,
+		.npages = SZ_128K >> PAGE_SHIFT,
+	};
+	struct dma_buf_list *list = list_of(test, &last, 1);
+	struct dma_buf_cursor cursor;
+
+	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_64K, last.dma_addr), 2);
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list),
+		     last.dma_addr, last.npages);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
+}
+
+static void block_size_fits_every_border(struct kunit *test)
+{
+	static const struct dma_buf_chunk chunks[] = {
+		{ .dma_addr = A + SZ_4K, .npages = (SZ_64K - SZ_4K) >> PAGE_SHIFT },
+		{ .dma_addr = A + SZ_2M, .npages = SZ_128K >> PAGE_SHIFT },
+		{ .dma_addr = A + SZ_4M, .npages = SZ_4K >> PAGE_SHIFT },
+	};
+	struct dma_buf_list *list = list_of(test, chunks, 3);
+	struct dma_buf_list *one = list_of(test, chunks, 1);
+	struct dma_buf_list *two = list_of(test, chunks, 2);
+	struct dma_buf_list *page = list_of(test, mixed, ARRAY_SIZE(mixed));
+
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, ~0UL), SZ_64K);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_4K | SZ_32K),
+			SZ_32K);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 0), 0);
+	/* The ends of the buffer are no borders. */
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(one, SZ_4K | SZ_2M), SZ_2M);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(two, ~0UL), SZ_64K);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(page, ~0UL), PAGE_SIZE);
+}
+
+static void block_size_looks_at_ranges_not_at_chunks(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, 2);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_4K | SZ_1G),
+			SZ_1G);
+}
+
+static const struct dma_buf_chunk with_pages[] = {
+	{ .page = &pages[0], .dma_addr = A, .npages = 2 },
+	{ .page = &pages[4], .dma_addr = A + 2 * PAGE_SIZE, .npages = 3 },
+};
+
+static void pages_are_not_shown_without_a_grant(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+
+	dma_buf_list_for_each_chunk(chunk, &cursor, list)
+		KUNIT_EXPECT_NULL(test, chunk.page);
+
+	dma_buf_cursor_init(&cursor, list);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_grant_pages(&cursor));
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, DEBUG_WARNS);
+	}
+	KUNIT_EXPECT_NULL(test, dma_buf_cursor_next_chunk(&cursor).page);
+}
+
+static void pages_are_not_shown_to_who_does_not_ask(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_list_for_each_chunk(chunk, &cursor, list)
+		KUNIT_EXPECT_NULL(test, chunk.page);
+	dma_buf_cursor_init_part(&cursor, list, 1, 3);
+	dma_buf_cursor_for_each_chunk(chunk, &cursor)
+		KUNIT_EXPECT_NULL(test, chunk.page);
+}
+
+static void pages_are_shown_with_a_grant(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init_part(&cursor, list, 1, 3);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+	chunk = dma_buf_cursor_next_chunk(&cursor);
+	KUNIT_EXPECT_PTR_EQ(test, chunk.page, &pages[1]);
+	KUNIT_EXPECT_EQ(test, chunk.npages, 1);
+	chunk = dma_buf_cursor_next_chunk(&cursor);
+	KUNIT_EXPECT_PTR_EQ(test, chunk.page, &pages[4]);
+	KUNIT_EXPECT_EQ(test, chunk.npages, 2);
+}
+
+static void empty_list_can_be_granted(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, NULL, 0);
+	struct dma_buf_cursor cursor;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init(&cursor, list);
+	KUNIT_EXPECT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+}
+
+/* Merged in DMA says nothing of the pages. */
+static void ranges_never_have_a_page(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_cursor cursor;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init(&cursor, list);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A, 5);
+}
+
+static void memory_without_pages_cannot_be_granted(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, 1);
+	struct dma_buf_cursor cursor;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init(&cursor, list);
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_grant_pages(&cursor));
+	KUNIT_EXPECT_NULL(test, dma_buf_cursor_next_chunk(&cursor).page);
+}
+
+static struct kunit_case dma_buf_list_cases[] = {
+	KUNIT_CASE(chunks_are_yielded_as_they_are),
+	KUNIT_CASE(ranges_are_as_long_as_they_can_be),
+	KUNIT_CASE(end_stays_the_end),
+	KUNIT_CASE(list_without_chunks_is_legal),
+	KUNIT_CASE(one_chunk_needs_no_second_allocation),
+	KUNIT_CASE(growing_keeps_the_chunks),
+	KUNIT_CASE(part_begins_and_ends_within_chunks),
+	KUNIT_CASE(part_on_chunk_borders),
+	KUNIT_CASE(part_beyond_the_end_is_not_there),
+	KUNIT_CASE(pages_step_by_one_page),
+	KUNIT_CASE(part_is_read_in_pages_too),
+	KUNIT_CASE(blocks_cover_a_range_whatever_its_chunks),
+	KUNIT_CASE(blocks_start_anew_with_each_range),
+	KUNIT_CASE(blocks_reach_the_end_of_the_address_space),
+	KUNIT_CASE(block_size_fits_every_border),
+	KUNIT_CASE(block_size_looks_at_ranges_not_at_chunks),
+	KUNIT_CASE(pages_are_not_shown_without_a_grant),
+	KUNIT_CASE(pages_are_not_shown_to_who_does_not_ask),
+	KUNIT_CASE(pages_are_shown_with_a_grant),
+	KUNIT_CASE(empty_list_can_be_granted),
+	KUNIT_CASE(ranges_never_have_a_page),
+	KUNIT_CASE(memory_without_pages_cannot_be_granted),
+	{}
+};
+
+static struct kunit_suite dma_buf_list_suite = {
+	.name = "dma-buf-list",
+	.test_cases = dma_buf_list_cases,
+};
+
+kunit_test_suite(dma_buf_list_suite);
+
+MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

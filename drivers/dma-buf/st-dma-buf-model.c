@@ -1,0 +1,597 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A model of the hardware below the dma-buf core
+ */
+#include <kunit/device.h>
+#include <kunit/static_stub.h>
+#include <linux/align.h>
+#include <linux/scatterlist.h>
+
+#include "st-dma-buf-model.h"
+
+static struct model *model_get(void)
+{
+	return kunit_get_current_test()->priv;
+}
+
+/* Every call that may fail asks here first. */
+static bool model_fails(struct model *m)
+{
+	return ++m->calls == m->fail_at;
+}
+
+static void model_expect_made_with(struct model *m, struct device *dev,
+				   enum dma_data_direction dir,
+				   unsigned long attrs)
+{
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, dir, m->dir);
+	KUNIT_EXPECT_EQ(m->test, attrs, m->attrs);
+}
+
+/* p2pdma */
+
+static bool model_p2p_enabled(void)
+{
+	return model_get()->p2p;
+}
+
+static bool model_is_pci(struct device *dev)
+{
+	KUNIT_EXPECT_PTR_EQ(model_get()->test, dev, model_get()->dev);
+	return model_get()->is_pci;
+}
+
+static int model_p2p_distance(struct pci_dev *provider, struct device *dev)
+{
+	struct model *m = model_get();
+
+	KUNIT_EXPECT_PTR_EQ(m->test, &provider->dev, m->owner);
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	/* The map type is a cached answer until the distance was asked. */
+	KUNIT_EXPECT_EQ(m->test, m->p2p_calls++ % 2, 0);
+	return m->distance;
+}
+
+static enum pci_p2pdma_map_type
+model_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
+{
+	struct model *m = model_get();
+
+	KUNIT_EXPECT_PTR_EQ(m->test, provider, &m->provider);
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, m->p2p_calls++ % 2, 1);
+	return m->map_type;
+}
+
+/* Properties of the device */
+
+static bool model_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	struct model *m = model_get();
+	u64 end = phys + PFN_PHYS(npages);
+
+	if (phys >= MODEL_RAM)
+		return end <= MODEL_BAR;
+	return phys >= page_to_phys(m->pages) &&
+	       end <= page_to_phys(m->pages) + PFN_PHYS(MODEL_NR_PAGES);
+}
+
+static bool model_has_map_ops(struct device *dev)
+{
+	return model_get()->map_ops;
+}
+
+static unsigned long model_merge_boundary(struct device *dev)
+{
+	struct model *m = model_get();
+
+	return m->iommu ? m->granule - 1 : 0;
+}
+
+static size_t model_max_mapping_size(struct device *dev)
+{
+	return model_get()->max_mapping;
+}
+
+static u64 model_addr_limit(struct device *dev)
+{
+	return model_get()->mask;
+}
+
+static bool model_need_unmap(struct device *dev)
+{
+	return model_get()->need_unmap;
+}
+
+/* The IOMMU */
+
+static bool model_iova_take(struct model *m, size_t size, dma_addr_t *addr)
+{
+	u64 room = ALIGN((u64)size, m->granule);
+
+	if (room > m->iova_left || m->next_iova + room - 1 > m->mask)
+		return false;
+
+	*addr = m->next_iova;
+	m->iova_left -= room;
+	m->next_iova += room + m->iova_gap;
+	return true;
+}
+
+static void model_iova_give(struct model *m, size_t size)
+{
+	m->iova_left += ALIGN((u64)size, m->granule);
+}
+
+static struct model_iova *model_iova_find(struct model *m, size_t size,
+					  dma_addr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < MODEL_MAX_IOVAS; i++) {
+		struct model_iova *iova = &m->iovas[i];
+
+		if (size ? iova->size && iova->addr == addr : !iova->size)
+			return iova;
+	}
+	return NULL;
+}
+
+static struct model_iova *model_iova_of(struct model *m,
+					const struct dma_iova_state *state)
+{
+	struct model_iova *iova = model_iova_find(m, state->__size, state->addr);
+
+	if (!state->__size || !iova || iova->size != state->__size) {
+		KUNIT_FAIL(m->test, "no IOVA at %pad", &state->addr);
+		return NULL;
+	}
+	return iova;
+}
+
+static bool model_iova_alloc(struct device *dev, struct dma_iova_state *state,
+			     size_t size)
+{
+	struct model *m = model_get();
+	struct model_iova *iova = model_iova_find(m, 0, 0);
+
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, state->__size, 0);
+	KUNIT_EXPECT_GT(m->test, size, 0);
+	if (!m->iommu)
+		return false;
+	m->alloc_calls++;
+	if (!iova || model_fails(m) || !model_iova_take(m, size, &state->addr))
+		return false;
+
+	state->__size = size;
+	*iova = (struct model_iova) { .addr = state->addr, .size = size };
+	return true;
+}
+
+static bool model_links_overlap(struct model *m, dma_addr_t addr, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_links; i++) {
+		if (addr < m->links[i].addr + m->links[i].size &&
+		    m->links[i].addr < addr + size)
+			return true;
+	}
+	return false;
+}
+
+static int model_iova_link(struct device *dev, struct dma_iova_state *state,
+			   phys_addr_t phys, size_t offset, size_t size,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	struct model *m = model_get();
+	struct model_iova *iova = model_iova_of(m, state);
+
+	m->link_calls++;
+	model_expect_made_with(m, dev, dir, attrs);
+	if (!iova || model_fails(m) || m->nr_links == MODEL_MAX_MAPS)
+		return -ENOMEM;
+
+	KUNIT_EXPECT_LE(m->test, offset, iova->size);
+	KUNIT_EXPECT_LE(m->test, size, iova->size - offset);
+	KUNIT_EXPECT_TRUE(m->test, IS_ALIGNED(phys | offset | size, m->granule));
+	/* As drivers/iommu/generic_pt does. */
+	if (model_links_overlap(m, state->addr + offset, size))
+		return -EADDRINUSE;
+
+	m->links[m->nr_links++] = (struct model_map) {
+		.phys = phys,
+		.addr = state->addr + offset,
+		.size = size,
+	};
+	iova->linked += size;
+	return 0;
+}
+
+static int model_iova_sync(struct device *dev, struct dma_iova_state *state,
+			   size_t size)
+{
+	struct model *m = model_get();
+	struct model_iova *iova = model_iova_of(m, state);
+
+	if (!iova || model_fails(m))
+		return -ENOMEM;
+
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, size, iova->linked);
+	KUNIT_EXPECT_EQ(m->test, iova->synced, 0);
+	iova->synced = size;
+	return 0;
+}
+
+static void model_iova_destroy(struct device *dev, struct dma_iova_state *state,
+			       size_t size, enum dma_data_direction dir,
+			       unsigned long attrs)
+{
+	struct model *m = model_get();
+	struct model_iova *iova = model_iova_of(m, state);
+	unsigned int i, keep = 0;
+
+	model_expect_made_with(m, dev, dir, attrs);
+	if (!iova)
+		return;
+
+	KUNIT_EXPECT_EQ(m->test, size, iova->linked);
+	for (i = 0; i < m->nr_links; i++) {
+		dma_addr_t addr = m->links[i].addr;
+
+		if (addr < state->addr || addr >= state->addr + size)
+			m->links[keep++] = m->links[i];
+		else
+			iova->linked -= m->links[i].size;
+	}
+	m->nr_links = keep;
+	KUNIT_EXPECT_EQ(m->test, iova->linked, 0);
+
+	model_iova_give(m, iova->size);
+	*iova = (struct model_iova) { };
+}
+
+/* Mappings */
+
+static int model_map_add(struct model *m, phys_addr_t phys, dma_addr_t addr,
+			 size_t size, const struct sg_table *sgt)
+{
+	if (addr + size - 1 > m->mask || addr + size - 1 < addr ||
+	    m->nr_maps == MODEL_MAX_MAPS)
+		return -ENOMEM;
+
+	m->maps[m->nr_maps++] = (struct model_map) {
+		.phys = phys,
+		.addr = addr,
+		.size = size,
+		.sgt = sgt,
+	};
+	return 0;
+}
+
+static int model_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			  enum dma_data_direction dir, unsigned long attrs,
+			  dma_addr_t *addr)
+{
+	struct model *m = model_get();
+
+	m->map_calls++;
+	m->max_mapped = max(m->max_mapped, size);
+	model_expect_made_with(m, dev, dir, attrs);
+	KUNIT_EXPECT_GT(m->test, size, 0);
+	if (!(attrs & DMA_ATTR_MMIO))
+		KUNIT_EXPECT_LE(m->test, size, m->max_mapping);
+	if (model_fails(m))
+		return -ENOMEM;
+
+	*addr = phys + m->dma_offset;
+	if (m->iommu && !model_iova_take(m, size, addr))
+		return -ENOMEM;
+	if (m->bounces)
+		m->need_unmap = true;
+	return model_map_add(m, phys, *addr, size, NULL);
+}
+
+static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
+			     enum dma_data_direction dir, unsigned long attrs)
+{
+	struct model *m = model_get();
+	unsigned int i;
+
+	model_expect_made_with(m, dev, dir, attrs);
+	KUNIT_EXPECT_TRUE(m->test, m->need_unmap);
+	for (i = 0; i < m->nr_maps; i++) {
+		struct model_map *map = &m->maps[i];
+
+		if (map->sgt || map->addr != addr || map->size != size)
+			continue;
+		if (m->iommu)
+			model_iova_give(m, size);
+		*map = m->maps[--m->nr_maps];
+		return;
+	}
+	KUNIT_FAIL(m->test, "unmapped what was never mapped: %pad, %zu bytes",
+		   &addr, size);
+}
+
+/* Maps the entries from @sg on that become one segment, returns the rest. */
+static struct scatterlist *model_map_segment(struct model *m,
+					     const struct sg_table *sgt,
+					     struct scatterlist *sg,
+					     dma_addr_t *addr, size_t *len)
+{
+	*len = 0;
+	do {
+		if (model_map_add(m, sg_phys(sg), *addr + *len, sg->length, sgt))
+			return ERR_PTR(-ENOMEM);
+		*len += sg->length;
+		sg = sg_next(sg);
+	} while (sg && *len + sg->length <= m->sg_merge);
+	return sg;
+}
+
+static void model_sg_forget(struct model *m, const struct sg_table *sgt)
+{
+	unsigned int i = 0;
+
+	while (i < m->nr_maps) {
+		if (m->maps[i].sgt == sgt)
+			m->maps[i] = m->maps[--m->nr_maps];
+		else
+			i++;
+	}
+}
+
+static int model_map_sgtable(struct device *dev, struct sg_table *sgt,
+			     enum dma_data_direction dir, unsigned long attrs)
+{
+	struct model *m = model_get();
+	struct scatterlist *sg = sgt->sgl, *out = sgt->sgl;
+	unsigned int nents = 0;
+
+	m->sg_calls++;
+	model_expect_made_with(m, dev, dir, attrs);
+	KUNIT_EXPECT_TRUE(m->test, m->map_ops);
+	if (model_fails(m))
+		return -ENOMEM;
+
+	for (; sg; out = sg_next(out), nents++) {
+		dma_addr_t addr = m->next_iova;
+		size_t len;
+
+		sg = model_map_segment(m, sgt, sg, &addr, &len);
+		if (IS_ERR(sg)) {
+			model_sg_forget(m, sgt);
+			return PTR_ERR(sg);
+		}
+		sg_dma_address(out) = addr;
+		sg_dma_len(out) = len;
+		m->next_iova += len + m->iova_gap;
+	}
+	sgt->nents = nents;
+	return 0;
+}
+
+static void model_unmap_sgtable(struct device *dev, struct sg_table *sgt,
+				enum dma_data_direction dir,
+				unsigned long attrs)
+{
+	struct model *m = model_get();
+	unsigned int before = m->nr_maps;
+
+	model_expect_made_with(m, dev, dir, attrs);
+	model_sg_forget(m, sgt);
+	KUNIT_EXPECT_EQ(m->test, before - m->nr_maps, sgt->orig_nents);
+}
+
+static void model_sync(struct device *dev, dma_addr_t addr, size_t size,
+		       enum dma_data_direction dir, bool for_device)
+{
+	struct model *m = model_get();
+
+	model_expect_made_with(m, dev, dir, m->attrs);
+	KUNIT_ASSERT_LT(m->test, m->nr_syncs, MODEL_MAX_SYNCS);
+	m->syncs[m->nr_syncs++] = (struct model_sync) {
+		.addr = addr,
+		.size = size,
+		.for_device = for_device,
+	};
+}
+
+static void model_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
+			       enum dma_data_direction dir)
+{
+	model_sync(dev, addr, size, dir, false);
+}
+
+static void model_sync_for_device(struct device *dev, dma_addr_t addr,
+				  size_t size, enum dma_data_direction dir)
+{
+	model_sync(dev, addr, size, dir, true);
+}
+
+static void model_sync_sgtable(struct device *dev, struct sg_table *sgt,
+			       enum dma_data_direction dir)
+{
+	struct model *m = model_get();
+
+	model_expect_made_with(m, dev, dir, m->attrs);
+	m->sg_sync_calls++;
+}
+
+/* What a test sets up and asks */
+
+static void model_install(struct kunit *test)
+{
+#define MODEL_STUB(name) \
+	kunit_activate_static_stub(test, dma_buf_hw_##name, model_##name)
+
+	MODEL_STUB(p2p_enabled);
+	MODEL_STUB(p2p_distance);
+	MODEL_STUB(p2p_map_type);
+	MODEL_STUB(is_pci);
+	MODEL_STUB(is_system_memory);
+	MODEL_STUB(has_map_ops);
+	MODEL_STUB(merge_boundary);
+	MODEL_STUB(max_mapping_size);
+	MODEL_STUB(addr_limit);
+	MODEL_STUB(need_unmap);
+	MODEL_STUB(iova_alloc);
+	MODEL_STUB(iova_link);
+	MODEL_STUB(iova_sync);
+	MODEL_STUB(iova_destroy);
+	MODEL_STUB(map_phys);
+	MODEL_STUB(unmap_phys);
+	MODEL_STUB(map_sgtable);
+	MODEL_STUB(unmap_sgtable);
+	MODEL_STUB(sync_for_cpu);
+	MODEL_STUB(sync_for_device);
+	kunit_activate_static_stub(test, dma_buf_hw_sync_sgtable_for_cpu,
+				   model_sync_sgtable);
+	kunit_activate_static_stub(test, dma_buf_hw_sync_sgtable_for_device,
+				   model_sync_sgtable);
+#undef MODEL_STUB
+}
+
+/*
+ * For the init of a suite. Until a test says otherwise the device is a PCI device
+ * with 64 bits and no IOMMU, behind one switch with the exporter's.
+ */
+int model_init(struct kunit *test)
+{
+	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	m->test = test;
+	m->dev = kunit_device_register(test, "importer");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m->dev);
+	m->owner = kunit_device_register(test, "exporter");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m->owner);
+	m->maps = kunit_kcalloc(test, MODEL_MAX_MAPS, sizeof(*m->maps),
+				GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->maps);
+	m->links = kunit_kcalloc(test, MODEL_MAX_MAPS, sizeof(*m->links),
+				 GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->links);
+	m->pages = alloc_pages(GFP_KERNEL, ilog2(MODEL_NR_PAGES));
+	KUNIT_ASSERT_NOT_NULL(test, m->pages);
+
+	m->provider.owner = m->owner;
+	m->is_pci = true;
+	m->p2p = true;
+	m->map_type = PCI_P2PDMA_MAP_BUS_ADDR;
+	m->need_unmap = true;
+	m->mask = DMA_BIT_MASK(64);
+	m->max_mapping = SIZE_MAX;
+	m->granule = PAGE_SIZE;
+	m->iova_left = U64_MAX;
+	m->iova_gap = PAGE_SIZE;
+	m->next_iova = SZ_1G;
+	m->dir = DMA_BIDIRECTIONAL;
+
+	test->priv = m;
+	model_install(test);
+	return 0;
+}
+
+/* For the exit of a suite: whatever the test did, nothing may be left of it. */
+void model_exit(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	if (!m)
+		return;
+	model_expect_clean(m);
+	__free_pages(m->pages, ilog2(MODEL_NR_PAGES));
+}
+
+void model_expect_clean(struct model *m)
+{
+	unsigned int i;
+
+	/* Mappings that need no unmapping just cease to matter. */
+	if (!m->need_unmap)
+		m->nr_maps = 0;
+
+	KUNIT_EXPECT_EQ(m->test, m->nr_maps, 0);
+	KUNIT_EXPECT_EQ(m->test, m->nr_links, 0);
+	for (i = 0; i < MODEL_MAX_IOVAS; i++)
+		KUNIT_EXPECT_EQ(m->test, m->iovas[i].size, 0);
+}
+
+/* An IOMMU that the DMA API uses */
+void model_behind_iommu(struct model *m)
+{
+	m->iommu = true;
+}
+
+/* An IOMMU behind the device's own map_sg, as on 32 bit ARM */
+void model_with_map_ops(struct model *m)
+{
+	m->map_ops = true;
+	m->sg_merge = UINT_MAX & PAGE_MASK;
+}
+
+/* A peer that is reached in this way, and mappings of its memory only */
+void model_with_peer(struct model *m, enum pci_p2pdma_map_type map_type)
+{
+	m->map_type = map_type;
+	m->attrs = DMA_ATTR_MMIO;
+}
+
+/* Address of a page of system memory */
+phys_addr_t model_page(struct model *m, unsigned int n)
+{
+	KUNIT_ASSERT_LT(m->test, n, MODEL_NR_PAGES);
+	return page_to_phys(m->pages) + PFN_PHYS(n);
+}
+
+/* Most lookups continue where the last one was, so look there first. */
+static const struct model_map *model_find(struct model *m,
+					  const struct model_map *maps,
+					  unsigned int nr, dma_addr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		unsigned int at = (m->hint + i) % nr;
+
+		if (addr - maps[at].addr < maps[at].size) {
+			m->hint = at;
+			return &maps[at];
+		}
+	}
+	return NULL;
+}
+
+static bool model_is_synced(struct model *m, dma_addr_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < MODEL_MAX_IOVAS; i++) {
+		if (addr - m->iovas[i].addr < m->iovas[i].synced)
+			return true;
+	}
+	return false;
+}
+
+/* The memory that the device reaches at @addr. Zero if there is none. */
+phys_addr_t model_reached(struct model *m, dma_addr_t addr)
+{
+	const struct model_map *map = model_find(m, m->maps, m->nr_maps, addr);
+
+	if (!map) {
+		map = model_find(m, m->links, m->nr_links, addr);
+		if (map && !model_is_synced(m, addr))
+			return 0;
+	}
+	if (map)
+		return map->phys + (addr - map->addr);
+	if (m->map_type == PCI_P2PDMA_MAP_BUS_ADDR &&
+	    addr - m->provider.bus_offset >= MODEL_BAR)
+		return addr - m->provider.bus_offset;
+	return 0;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A model of the hardware below the dma-buf core, and a buffer to share
+ *
+ * The model takes the place of the DMA API and of p2pdma. It hands out addresses
+ * as a given kind of device would, and knows which memory each of them reaches.
+ * So a test does not compare addresses, it asks if every page of a list reaches
+ * the page of the buffer that it should. And it keeps books: whatever is undone
+ * must be undone exactly as it was done, and at the end nothing may be left.
+ */
+#ifndef __ST_DMA_BUF_MODEL_H
+#define __ST_DMA_BUF_MODEL_H
+
+#include <kunit/test.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/sizes.h>
+
+#include "dma-buf-internal.h"
+
+/* Memory of a device, above all RAM that a test machine may have. */
+#define MODEL_BAR	BIT_ULL(44)
+
+/*
+ * System memory that is not there. It has struct pages as far as the core can
+ * tell, who never looks at what is in them.
+ */
+#define MODEL_RAM	BIT_ULL(43)
+
+/* Pages of system memory that a test can use, contiguous. */
+#define MODEL_NR_PAGES	512
+
+#define MODEL_MAX_MAPS	2048
+#define MODEL_MAX_IOVAS	4
+#define MODEL_MAX_SYNCS	64
+
+/**
+ * struct model_map - a mapping that exists
+ * @phys: what was mapped
+ * @addr: what it was mapped to
+ * @size: length in bytes
+ * @sgt: the table it is a part of, or NULL
+ */
+struct model_map {
+	phys_addr_t phys;
+	dma_addr_t addr;
+	size_t size;
+	const struct sg_table *sgt;
+};
+
+/**
+ * struct model_iova - an IOVA range that exists
+ * @addr: its start
+ * @size: its length, zero if this one is free
+ * @linked: number of bytes that were linked
+ * @synced: number of bytes that the IOMMU has been told of
+ */
+struct model_iova {
+	dma_addr_t addr;
+	size_t size;
+	size_t linked;
+	size_t synced;
+};
+
+struct model_sync {
+	dma_addr_t addr;
+	size_t size;
+	bool for_device;
+};
+
+/**
+ * struct model - the hardware of a test
+ * @test: the test
+ * @dev: the importer's device
+ * @owner: the exporter's device
+ * @provider: the memory of @owner
+ * @pages: system memory
+ * @is_pci: @dev is a PCI device
+ * @p2p: there is a p2pdma
+ * @distance: what p2pdma says of the way between the two
+ * @map_type: what p2pdma makes of that
+ * @iommu: the DMA API uses an IOMMU for @dev
+ * @map_ops: @dev has dma_map_ops of its own
+ * @need_unmap: the DMA API wants to know when a mapping ends
+ * @bounces: the first mapping is bounced, which makes @need_unmap true
+ * @mask: highest address that @dev can reach
+ * @dma_offset: DMA address less the physical address, without an IOMMU
+ * @max_mapping: what can be bounced at once
+ * @granule: page size of the IOMMU
+ * @iova_left: IOVA space in bytes
+ * @iova_gap: what is left free after each IOVA
+ * @sg_merge: longest segment that @map_ops merge to, zero for none
+ * @dir: direction that all mappings must be made with
+ * @attrs: attributes that all mappings must be made with
+ * @fail_at: let the call of this number fail, counted in @calls
+ * @calls: number of calls that may fail
+ * @map_calls: number of calls of dma_map_phys()
+ * @max_mapped: longest of these
+ * @link_calls: number of calls of dma_iova_link()
+ * @alloc_calls: number of calls of dma_iova_try_alloc()
+ * @sg_calls: number of calls of dma_map_sgtable()
+ * @sg_sync_calls: number of calls of dma_sync_sgtable_for_cpu() or _device()
+ * @p2p_calls: number of questions to p2pdma, in order distance and map type
+ * @syncs: what was synced with dma_sync_single_for_cpu() or _device()
+ * @nr_syncs: number of these
+ * @maps: the mappings by dma_map_phys() and dma_map_sgtable()
+ * @nr_maps: number of these
+ * @links: the mappings by dma_iova_link()
+ * @nr_links: number of these
+ * @iovas: the IOVA ranges
+ * @next_iova: where the next one is going to be
+ */
+struct model {
+	struct kunit *test;
+	struct device *dev;
+	struct device *owner;
+	struct p2pdma_provider provider;
+	struct page *pages;
+
+	bool is_pci;
+	bool p2p;
+	int distance;
+	enum pci_p2pdma_map_type map_type;
+	bool iommu;
+	bool map_ops;
+	bool need_unmap;
+	bool bounces;
+	u64 mask;
+	u64 dma_offset;
+	size_t max_mapping;
+	unsigned long granule;
+	u64 iova_left;
+	unsigned long iova_gap;
+	size_t sg_merge;
+
+	enum dma_data_direction dir;
+	unsigned long attrs;
+
+	unsigned int fail_at;
+	unsigned int calls;
+
+	unsigned int map_calls;
+	size_t max_mapped;
+	unsigned int link_calls;
+	unsigned int alloc_calls;
+	unsigned int sg_calls;
+	unsigned int sg_sync_calls;
+	unsigned int p2p_calls;
+	struct model_sync syncs[MODEL_MAX_SYNCS];
+	unsigned int nr_syncs;
+
+	/* private: the books */
+	struct model_map *maps;
+	unsigned int nr_maps;
+	struct model_map *links;
+	unsigned int nr_links;
+	struct model_iova iovas[MODEL_MAX_IOVAS];
+	dma_addr_t next_iova;
+	unsigned int hint;
+};
+
+int model_init(struct kunit *test);
+void model_exit(struct kunit *test);
+void model_behind_iommu(struct model *m);
+void model_with_map_ops(struct model *m);
+void model_with_peer(struct model *m, enum pci_p2pdma_map_type map_type);
+phys_addr_t model_page(struct model *m, unsigned int n);
+phys_addr_t model_reached(struct model *m, dma_addr_t addr);
+void model_expect_clean(struct model *m);
+
+/* What backs a buffer and who describes it. */
+enum buffer_kind {
+	BUFFER_PAGES,
+	BUFFER_RUNS,
+	BUFFER_PHYS,
+	BUFFER_BAR,
+	BUFFER_SGT,
+};
+
+/**
+ * struct buffer - a shared buffer with an importer
+ * @m: the hardware
+ * @kind: what backs it
+ * @vec: the physical ranges that back it; for BUFFER_SGT, the DMA addresses
+ * @nr: number of these
+ * @system: system memory to use instead if the importer cannot reach the BAR
+ * @pages: the same as pages, BUFFER_PAGES only
+ * @npages: number of these
+ * @grant: the exporter grants its pages
+ * @no_offer: the exporter has no &dma_buf_ops.peer2peer
+ * @can_pin: the exporter has &dma_buf_ops.pin and &dma_buf_ops.unpin
+ * @answer: what &dma_buf_ops.peer2peer returns
+ * @provider: the provider it names
+ * @deny: what &dma_buf_ops.attach denies peer-to-peer with, unless zero
+ * @attach_error: what &dma_buf_ops.attach returns
+ * @note: what &dma_buf_ops.map_dma_buf notes, unless zero
+ * @map_error: what &dma_buf_ops.map_dma_buf returns, unless zero
+ * @pin_error: what &dma_buf_ops.pin returns
+ * @offers: number of calls of &dma_buf_ops.peer2peer
+ * @pins: number of calls of &dma_buf_ops.pin less those of unpin
+ * @mapped: number of mappings that exist
+ * @importer: what the importer can do
+ * @dmabuf: the buffer
+ * @attach: the attachment of the importer
+ */
+struct buffer {
+	struct model *m;
+	enum buffer_kind kind;
+	const struct phys_vec *vec;
+	size_t nr;
+	const struct phys_vec *system;
+	struct page **pages;
+	unsigned long npages;
+
+	bool grant;
+	bool no_offer;
+	bool can_pin;
+	enum dma_buf_p2p_reason answer;
+	struct p2pdma_provider *provider;
+	enum dma_buf_p2p_reason deny;
+	int attach_error;
+	enum dma_buf_p2p_reason note;
+	int map_error;
+	int pin_error;
+
+	unsigned int offers;
+	int pins;
+	int mapped;
+
+	struct dma_buf_attach_ops importer;
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+};
+
+void buffer_init(struct buffer *b, struct model *m, enum buffer_kind kind,
+		 const struct phys_vec *vec, size_t nr);
+void buffer_export(struct buffer *b);
+void buffer_attach(struct buffer *b);
+void buffer_put(struct buffer *b);
+struct dma_buf_list *buffer_map(struct buffer *b);
+void buffer_unmap(struct buffer *b, struct dma_buf_list *list);
+struct dma_buf_list *buffer_open(struct buffer *b, struct model *m,
+				 enum buffer_kind kind,
+				 const struct phys_vec *vec, size_t nr);
+void buffer_close(struct buffer *b, struct dma_buf_list *list);
+void buffer_expect_reached(struct buffer *b, struct dma_buf_list *list);
+
+#endif
