@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Drives the dma-buf samples from userspace, for the tests here
+ */
+#ifndef P2P_H
+#define P2P_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+
+#include "../../../../samples/dma-buf/dma-buf-sample.h"
+
+#define BAR_NODES	"/dev/dma-buf-bar-"
+#define EDU_NODES	"/dev/dma-buf-edu-"
+
+/* An open sample device */
+struct p2p_dev {
+	int fd;
+	char pci[32];
+};
+
+static inline int p2p_errno(int ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+/* Opens the first device of a sample. */
+static inline int p2p_open(struct p2p_dev *dev, const char *nodes)
+{
+	char pattern[64];
+	glob_t found;
+	int ret;
+
+	snprintf(pattern, sizeof(pattern), "%s*", nodes);
+	if (glob(pattern, 0, NULL, &found))
+		return -ENOENT;
+
+	dev->fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+	ret = dev->fd < 0 ? -errno : 0;
+	snprintf(dev->pci, sizeof(dev->pci), "%s",
+		 found.gl_pathv[0] + strlen(nodes));
+	globfree(&found);
+	return ret;
+}
+
+static inline int bar_alloc(int bar, size_t size, unsigned int nr_ranges)
+{
+	struct dma_buf_bar_alloc arg = { .size = size, .nr_ranges = nr_ranges };
+
+	return p2p_errno(ioctl(bar, DMA_BUF_BAR_ALLOC, &arg));
+}
+
+static inline int bar_move(int bar, int fd, enum dma_buf_bar_place place)
+{
+	struct dma_buf_bar_move arg = { .fd = fd, .place = place };
+
+	return p2p_errno(ioctl(bar, DMA_BUF_BAR_MOVE, &arg));
+}
+
+static inline int edu_attach(int edu, int fd, unsigned int flags)
+{
+	struct dma_buf_edu_attach arg = { .fd = fd, .flags = flags };
+
+	return p2p_errno(ioctl(edu, DMA_BUF_EDU_ATTACH, &arg));
+}
+
+static inline int edu_query(int edu, struct dma_buf_edu_info *info)
+{
+	return p2p_errno(ioctl(edu, DMA_BUF_EDU_QUERY, info));
+}
+
+/* DMA of any length, in the pieces that the device takes. */
+static inline int edu_dma(int edu, size_t offset, void *data, size_t len,
+			  unsigned int flags)
+{
+	size_t done;
+
+	for (done = 0; done < len; done += DMA_BUF_EDU_MAX_LEN) {
+		struct dma_buf_edu_dma arg = {
+			.offset = offset + done,
+			.data = (unsigned long)data + done,
+			.len = DMA_BUF_EDU_MAX_LEN,
+			.flags = flags,
+		};
+
+		if (arg.len > len - done)
+			arg.len = len - done;
+		if (ioctl(edu, DMA_BUF_EDU_DMA, &arg))
+			return -errno;
+	}
+	return 0;
+}
+
+static inline int edu_read(int edu, size_t offset, void *data, size_t len)
+{
+	return edu_dma(edu, offset, data, len, 0);
+}
+
+static inline int edu_write(int edu, size_t offset, void *data, size_t len)
+{
+	return edu_dma(edu, offset, data, len, DMA_BUF_EDU_WRITE);
+}
+
+static inline int edu_overrun(int edu, size_t offset, void *data, size_t len)
+{
+	struct dma_buf_edu_dma arg = {
+		.offset = offset,
+		.data = (unsigned long)data,
+		.len = len,
+		.flags = DMA_BUF_EDU_WRITE,
+	};
+
+	return p2p_errno(ioctl(edu, DMA_BUF_EDU_OVERRUN, &arg));
+}
+
+static inline void p2p_random(void *data, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = getrandom((char *)data + done, len - done, 0);
+
+		if (n < 0 && errno != EINTR)
+			abort();
+		done += n > 0 ? n : 0;
+	}
+}
+
+static inline int p2p_sync(int fd, unsigned int flags)
+{
+	struct dma_buf_sync arg = { .flags = flags };
+
+	return p2p_errno(ioctl(fd, DMA_BUF_IOCTL_SYNC, &arg));
+}
+
+/* The CPU's view of a dma-buf through a mapping of it */
+static inline int cpu_read(int fd, const void *map, void *data, size_t len)
+{
+	int ret = p2p_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+
+	if (ret)
+		return ret;
+	memcpy(data, map, len);
+	return p2p_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+}
+
+static inline int cpu_write(int fd, void *map, const void *data, size_t len)
+{
+	int ret = p2p_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+
+	if (ret)
+		return ret;
+	memcpy(map, data, len);
+	return p2p_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+}
+
+/* Reads a whole file, or what fits. */
+static inline int p2p_read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, text + len, size - 1 - len)) > 0)
+		len += n;
+	text[len] = 0;
+	close(fd);
+	return n < 0 ? -errno : 0;
+}
+
+static inline int p2p_fdinfo(int fd, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	return p2p_read_file(path, text, size);
+}
+
+/* Does the fdinfo of a dma-buf have the records that the importer sees? */
+static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
+				     const struct dma_buf_edu_info *info)
+{
+	char text[4096], attach[256], map[256];
+
+	if (p2p_fdinfo(fd, text, sizeof(text)))
+		return false;
+
+	snprintf(attach, sizeof(attach), "\nattach:\t%s peer2peer=%s reason=%s\n",
+		 pci, info->peer2peer ? "yes" : "no", info->reason);
+	if (info->map_error)
+		snprintf(map, sizeof(map), "\nmap:\t%s error=%d reason=%s\n",
+			 pci, info->map_error, info->map_reason);
+	else
+		snprintf(map, sizeof(map),
+			 "\nmap:\t%s memory=%s route=%s chunks=%llu reason=%s\n",
+			 pci, info->peer ? "peer" : "system", info->route,
+			 (unsigned long long)info->nr_chunks, info->map_reason);
+
+	return strstr(text, attach) &&
+	       !!strstr(text, map) == (info->map_error || info->npages);
+}
+
+/* Does an IOMMU translate what the device sends? */
+static inline bool p2p_translated(const char *pci)
+{
+	char path[128], type[32];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group/type",
+		 pci);
+	return !p2p_read_file(path, type, sizeof(type)) &&
+	       !strncmp(type, "DMA", 3);
+}
+
+/* All of the exporter's BAR, whoever uses which part of it. */
+static inline const char *p2p_map_bar(const char *pci, size_t *size)
+{
+	char path[128];
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource2_wc", pci);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	*size = lseek(fd, 0, SEEK_END);
+	map = mmap(NULL, *size, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	return map == MAP_FAILED ? NULL : map;
+}
+
+/* The kernel log from here on. */
+static inline int kmsg_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/* Waits a second for the IOMMU to report a fault. */
+static inline bool kmsg_has_fault(int fd)
+{
+	char text[8192];
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		ssize_t n = read(fd, text, sizeof(text) - 1);
+
+		if (n < 0) {
+			usleep(10000);
+			continue;
+		}
+		text[n] = 0;
+		if (strstr(text, "fault addr") || strstr(text, "IO_PAGE_FAULT"))
+			return true;
+	}
+	return false;
+}
+
+#endif
