@@ -155,7 +155,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_is_peer, "DMA_BUF");
  */
 void dma_buf_list_grant_pages(struct dma_buf_list *list)
 {
-	list->granted = !list->peer;
+	list->granted = !list->nchunks || list->chunks[0].page;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_grant_pages, "DMA_BUF");
 

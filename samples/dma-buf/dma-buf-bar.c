@@ -59,7 +59,7 @@ struct bar_device {
 	phys_addr_t phys;
 	size_t size;
 	struct gen_pool *pool;
-	struct mutex lock;
+	struct mutex lock; /* buffers, unplugged */
 	struct list_head buffers;
 	bool unplugged;
 	refcount_t users;

@@ -54,13 +54,13 @@ struct dma_buf_bar_move {
 #define DMA_BUF_BAR_MOVE	_IOW(0xdb, 0x01, struct dma_buf_bar_move)
 
 /* An importer that does not handle the memory of a peer. */
-#define DMA_BUF_EDU_NO_PEER2PEER	(1U << 0)
+#define DMA_BUF_EDU_NO_PEER2PEER	0x1
 /* An importer that does not handle buffers that move: they are pinned. */
-#define DMA_BUF_EDU_STATIC		(1U << 1)
+#define DMA_BUF_EDU_STATIC		0x2
 /* Pin the buffer from attach to detach. */
-#define DMA_BUF_EDU_PIN			(1U << 2)
+#define DMA_BUF_EDU_PIN			0x4
 /* An importer that cannot give the memory back. It has to pin. */
-#define DMA_BUF_EDU_NO_INVALIDATE	(1U << 3)
+#define DMA_BUF_EDU_NO_INVALIDATE	0x8
 
 /**
  * struct dma_buf_edu_attach - argument of DMA_BUF_EDU_ATTACH
@@ -72,7 +72,7 @@ struct dma_buf_bar_move {
  * Attaches the device to a dma-buf, of which each open file can have one.
  * DMA_BUF_EDU_DETACH, which takes no argument, or closing the file detaches it.
  * Errors: -EBADF and -EINVAL for a bad argument, -EBUSY if this file has an
- * attachment, and what the exporter returns. All others calls fail with
+ * attachment, and what the exporter returns. All other calls fail with
  * -ENOTCONN if it has none.
  */
 struct dma_buf_edu_attach {
@@ -82,7 +82,7 @@ struct dma_buf_edu_attach {
 };
 
 /* The device writes to the dma-buf, instead of reading from it. */
-#define DMA_BUF_EDU_WRITE	(1U << 0)
+#define DMA_BUF_EDU_WRITE	0x1
 
 /* The longest DMA of the device, in bytes. */
 #define DMA_BUF_EDU_MAX_LEN	4095

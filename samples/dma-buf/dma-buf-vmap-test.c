@@ -14,7 +14,7 @@
 #include "dma-buf-sample.h"
 
 struct vmap_test {
-	struct mutex lock;
+	struct mutex lock; /* everything here */
 	struct dma_buf *dmabuf;
 	struct iosys_map map;
 };

@@ -36,7 +36,7 @@ struct edu_device {
 	void __iomem *regs;
 	void *bounce;
 	dma_addr_t bounce_addr;
-	struct mutex lock;
+	struct mutex lock; /* all but invalidate_mappings() */
 	struct list_head imports;
 	bool unplugged;
 	u64 context;
