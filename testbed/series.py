@@ -163,6 +163,9 @@ def plan(base, patches, files, build=True):
                 git("read-tree", parent, GIT_INDEX_FILE=index)
             memo[key] = commit(parent, name, mail, own, files, index)
             spill(MEMO, json.dumps(memo))
+        else:
+            # A mail that only looks different makes a commit known before.
+            index = None
         parent = memo[key]
         commits.append(parent)
     return commits
