@@ -295,10 +295,12 @@ def do_series():
     env = dict(zip(("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"), ident))
     git("format-patch", "-q", *MAIL, "--cover-letter", "-o", out,
         *os.environ.get("FORMAT", "").split(), "base.." + commits[-1], **env)
+    # Not as a patch: git am of all patches would stop at it.
     for name in glob.glob(out + "/*0000-cover-letter.patch"):
         mail = slurp(name).replace("*** SUBJECT HERE ***", subject[len("Subject: "):].strip())
-        spill(name, mail.replace("*** BLURB HERE ***", text.strip()))
-    say("build/series: %d patches and the cover letter; git am --empty=drop build/series/*.patch"
+        os.unlink(name)
+        spill(name.replace(".patch", ".txt"), mail.replace("*** BLURB HERE ***", text.strip()))
+    say("build/series: %d patches and the cover letter; git am build/series/*.patch"
         % len(commits))
 
 

@@ -42,7 +42,7 @@ am() { # TREE SERIES DIRECTORY
 	git update-ref HEAD "$(git -C "$1" rev-parse base)" &&
 		git sparse-checkout set --no-cone --stdin <"$tmp/sparse" &&
 		git reset -q --hard &&
-		git am -q --empty=drop "$2"/*.patch
+		git am -q "$2"/*.patch
 }
 
 looks() { git -C "$1" log --format='%T%n%an <%ae> %at%n%B' "base..${2:-HEAD}"; }
