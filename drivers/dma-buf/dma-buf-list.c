@@ -2,6 +2,7 @@
 /*
  * The page list of a shared buffer and the cursors that read it
  */
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/bitops.h>
 #include <linux/err.h>
@@ -19,8 +20,11 @@ struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 					enum dma_data_direction dir,
 					unsigned long attrs)
 {
-	struct dma_buf_list *list = kzalloc_obj(*list);
+	struct dma_buf_list *list;
 
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_list_alloc, dev, dir, attrs);
+
+	list = kzalloc_obj(*list);
 	if (!list)
 		return NULL;
 
@@ -47,6 +51,8 @@ int dma_buf_list_reserve(struct dma_buf_list *list)
 {
 	unsigned long max = max(2 * list->max_chunks, DMA_BUF_LIST_MIN_CHUNKS);
 	struct dma_buf_chunk *chunks;
+
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_list_reserve, list);
 
 	if (list->nchunks < list->max_chunks)
 		return 0;

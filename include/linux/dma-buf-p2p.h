@@ -122,14 +122,14 @@ struct dma_buf_p2p {
 
 /**
  * struct dma_buf_refusal - the last importer that a dma-buf refused
- * @dev: name of its device, empty if there was none yet
+ * @dev: name of its device or the start of it, empty if there was none yet
  * @reason: why
  * @error: what it got, a negative errno
  *
  * Protected by the reservation lock.
  */
 struct dma_buf_refusal {
-	char dev[32];
+	char dev[64];
 	enum dma_buf_p2p_reason reason;
 	int error;
 };

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The peer-to-peer negotiation and what is remembered of it
+ */
+#include <kunit/static_stub.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/seq_file.h>
+
+#include "st-dma-buf-model.h"
+
+#define V(addr, pages)	{ .paddr = (addr), .len = (pages) * PAGE_SIZE }
+
+static const struct phys_vec bar[] = {
+	V(MODEL_BAR, 2), V(MODEL_BAR + SZ_1G, 1),
+};
+
+/**
+ * struct offer - a pair of drivers and devices, all in favour but for what is set
+ * @name: of the test
+ * @static_importer: the importer has no ops
+ * @no_flag: the importer does not handle peer memory
+ * @phys_only: the importer never maps
+ * @no_offer: the exporter has no peer memory
+ * @unconverted: the exporter makes an sg_table
+ * @no_provider: the exporter names no provider
+ * @no_p2pdma: the kernel has none
+ * @not_pci: the importer's device
+ * @map_ops: the importer's device has its own
+ * @far: p2pdma finds no way
+ * @unknown: p2pdma finds a way, but not what kind of
+ * @answer: of the exporter
+ * @reason: what has to come of it
+ * @peer2peer: is the importer allowed to
+ * @asked: is the exporter asked
+ */
+struct offer {
+	const char *name;
+	bool static_importer, no_flag, phys_only;
+	bool no_offer, unconverted, no_provider;
+	bool no_p2pdma, not_pci, map_ops, far, unknown;
+	enum dma_buf_p2p_reason answer, reason;
+	bool peer2peer, asked;
+};
+
+static const struct offer offers[] = {
+	{ .name = "all_in_favour", .reason = DMA_BUF_P2P_OK,
+	  .peer2peer = true, .asked = true },
+	{ .name = "static_importer", .static_importer = true,
+	  .reason = DMA_BUF_P2P_IMPORTER },
+	{ .name = "importer_without_the_flag", .no_flag = true,
+	  .reason = DMA_BUF_P2P_IMPORTER },
+	{ .name = "importer_counts_before_exporter", .no_flag = true,
+	  .no_offer = true, .reason = DMA_BUF_P2P_IMPORTER },
+	{ .name = "exporter_without_peer_memory", .no_offer = true,
+	  .reason = DMA_BUF_P2P_EXPORTER },
+	{ .name = "exporter_not_converted", .unconverted = true,
+	  .reason = DMA_BUF_P2P_UNCONVERTED, .peer2peer = true },
+	{ .name = "private_link_needs_no_route", .far = true, .not_pci = true,
+	  .no_p2pdma = true, .answer = DMA_BUF_P2P_PRIVATE_LINK,
+	  .reason = DMA_BUF_P2P_PRIVATE_LINK, .peer2peer = true, .asked = true },
+	{ .name = "physical_addresses_need_no_route", .far = true,
+	  .not_pci = true, .phys_only = true, .no_p2pdma = true,
+	  .reason = DMA_BUF_P2P_PHYS, .peer2peer = true, .asked = true },
+	{ .name = "veto_counts_for_physical_addresses", .phys_only = true,
+	  .answer = DMA_BUF_P2P_REVOKED, .reason = DMA_BUF_P2P_REVOKED,
+	  .asked = true },
+	{ .name = "veto_revoked", .answer = DMA_BUF_P2P_REVOKED,
+	  .reason = DMA_BUF_P2P_REVOKED, .asked = true },
+	{ .name = "veto_not_revocable", .answer = DMA_BUF_P2P_NOT_REVOCABLE,
+	  .reason = DMA_BUF_P2P_NOT_REVOCABLE, .asked = true },
+	{ .name = "veto_suspended", .answer = DMA_BUF_P2P_SUSPENDED,
+	  .reason = DMA_BUF_P2P_SUSPENDED, .asked = true },
+	{ .name = "veto_compressed", .answer = DMA_BUF_P2P_COMPRESSED,
+	  .reason = DMA_BUF_P2P_COMPRESSED, .asked = true },
+	{ .name = "veto_for_another_reason", .answer = DMA_BUF_P2P_VETO,
+	  .reason = DMA_BUF_P2P_VETO, .asked = true },
+	{ .name = "kernel_without_p2pdma", .no_p2pdma = true,
+	  .no_provider = true, .reason = DMA_BUF_P2P_NO_KERNEL, .asked = true },
+	{ .name = "no_provider", .no_provider = true,
+	  .reason = DMA_BUF_P2P_NO_PROVIDER, .asked = true },
+	{ .name = "importer_is_not_pci", .not_pci = true,
+	  .reason = DMA_BUF_P2P_NOT_PCI, .asked = true },
+	{ .name = "importer_with_map_ops", .map_ops = true,
+	  .reason = DMA_BUF_P2P_MAP_OPS, .asked = true },
+	{ .name = "no_route", .far = true, .reason = DMA_BUF_P2P_NO_ROUTE,
+	  .asked = true },
+	{ .name = "no_kind_of_route", .unknown = true,
+	  .reason = DMA_BUF_P2P_NO_ROUTE, .asked = true },
+};
+
+static void offer_desc(const struct offer *o, char *desc)
+{
+	strscpy(desc, o->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(offer, offers, offer_desc);
+
+static void offer_init(struct buffer *b, struct model *m, const struct offer *o)
+{
+	model_with_peer(m, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+	m->p2p = !o->no_p2pdma;
+	m->is_pci = !o->not_pci;
+	m->map_ops = o->map_ops;
+	if (o->far)
+		m->distance = -1;
+	if (o->unknown)
+		m->map_type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
+
+	buffer_init(b, m, o->unconverted ? BUFFER_SGT : BUFFER_BAR, bar,
+		    ARRAY_SIZE(bar));
+	b->no_offer = o->no_offer;
+	b->answer = o->answer;
+	if (o->no_provider)
+		b->provider = NULL;
+	b->importer.allow_peer2peer = !o->no_flag;
+	b->importer.phys_only = o->phys_only;
+}
+
+static void each_pair_gets_its_reason(struct kunit *test)
+{
+	const struct offer *o = test->param_value;
+	struct buffer b;
+
+	offer_init(&b, test->priv, o);
+	if (o->static_importer) {
+		buffer_export(&b);
+		b.attach = dma_buf_attach(b.dmabuf, b.m->dev);
+	} else {
+		buffer_attach(&b);
+	}
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, b.attach);
+	KUNIT_EXPECT_STREQ(test, dma_buf_p2p_reason_text(b.attach->p2p.reason),
+			   dma_buf_p2p_reason_text(o->reason));
+	KUNIT_EXPECT_EQ(test, b.attach->peer2peer, o->peer2peer);
+	KUNIT_EXPECT_EQ(test, b.offers, o->asked);
+	buffer_put(&b);
+}
+
+/* An importer that may not is told so for each mapping as well. */
+static void who_may_not_never_gets_peer_memory(struct kunit *test)
+{
+	const struct offer *o = test->param_value;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	if (o->peer2peer || o->static_importer)
+		kunit_skip(test, "this one may, or never maps a list");
+
+	offer_init(&b, test->priv, o);
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(list), -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -EREMOTEIO);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, o->reason);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 0);
+	model_expect_clean(b.m);
+	buffer_put(&b);
+}
+
+static void distance_is_asked_anew_before_the_map_type(struct kunit *test)
+{
+	const struct offer o = { };
+	struct buffer first, second;
+	struct model *m = test->priv;
+
+	offer_init(&first, m, &o);
+	buffer_attach(&first);
+	KUNIT_EXPECT_EQ(test, m->p2p_calls, 2);
+	KUNIT_EXPECT_TRUE(test, first.attach->peer2peer);
+
+	/* Somebody turned ACS on. It does not change what was decided. */
+	offer_init(&second, m, &(struct offer) { .far = true });
+	buffer_attach(&second);
+	KUNIT_EXPECT_EQ(test, m->p2p_calls, 3);
+	KUNIT_EXPECT_FALSE(test, second.attach->peer2peer);
+	KUNIT_EXPECT_TRUE(test, first.attach->peer2peer);
+	buffer_put(&second);
+	buffer_put(&first);
+}
+
+static void attach_may_deny_with_a_reason(struct kunit *test)
+{
+	const struct offer o = { };
+	struct buffer b;
+
+	offer_init(&b, test->priv, &o);
+	b.deny = DMA_BUF_P2P_SUSPENDED;
+	buffer_attach(&b);
+	KUNIT_EXPECT_FALSE(test, b.attach->peer2peer);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_SUSPENDED);
+	buffer_put(&b);
+}
+
+static void first_reason_against_is_kept(struct kunit *test)
+{
+	struct buffer b;
+
+	offer_init(&b, test->priv, &(struct offer) { .far = true });
+	b.deny = DMA_BUF_P2P_SUSPENDED;
+	buffer_attach(&b);
+	KUNIT_EXPECT_FALSE(test, b.attach->peer2peer);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_NO_ROUTE);
+	buffer_put(&b);
+}
+
+static void refused_importer_is_remembered(struct kunit *test)
+{
+	struct buffer b;
+
+	offer_init(&b, test->priv, &(struct offer) { .far = true });
+	b.attach_error = -EOPNOTSUPP;
+	buffer_attach(&b);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(b.attach), -EOPNOTSUPP);
+	KUNIT_EXPECT_STREQ(test, b.dmabuf->refusal.dev, dev_name(b.m->dev));
+	KUNIT_EXPECT_EQ(test, b.dmabuf->refusal.reason, DMA_BUF_P2P_NO_ROUTE);
+	KUNIT_EXPECT_EQ(test, b.dmabuf->refusal.error, -EOPNOTSUPP);
+	KUNIT_EXPECT_TRUE(test, list_empty(&b.dmabuf->attachments));
+	buffer_put(&b);
+}
+
+static void mapping_is_recorded(struct kunit *test)
+{
+	const struct offer o = { };
+	struct dma_buf_list *list, *other;
+	const struct dma_buf_p2p *p2p;
+	struct buffer b;
+
+	offer_init(&b, test->priv, &o);
+	buffer_attach(&b);
+	p2p = &b.attach->p2p;
+	KUNIT_EXPECT_EQ(test, p2p->nmaps, 0);
+
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, p2p->route, DMA_BUF_ROUTE_PER_RUN);
+	KUNIT_EXPECT_TRUE(test, p2p->peer);
+	KUNIT_EXPECT_EQ(test, p2p->nchunks, 2);
+	KUNIT_EXPECT_EQ(test, p2p->map_reason, DMA_BUF_P2P_OK);
+	KUNIT_EXPECT_EQ(test, p2p->map_error, 0);
+	KUNIT_EXPECT_EQ(test, p2p->nmaps, 1);
+
+	other = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, p2p->nmaps, 2);
+	buffer_unmap(&b, other);
+	KUNIT_EXPECT_EQ(test, p2p->nmaps, 1);
+	buffer_unmap(&b, list);
+	KUNIT_EXPECT_EQ(test, p2p->nmaps, 0);
+	buffer_put(&b);
+}
+
+static void note_of_the_exporter_is_recorded(struct kunit *test)
+{
+	const struct phys_vec ram = V(model_page(test->priv, 3), 1);
+	const struct offer o = { };
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	/* It lives in system memory although the peer would reach the BAR. */
+	offer_init(&b, test->priv, &o);
+	((struct model *)test->priv)->attrs = 0;
+	b.kind = BUFFER_RUNS;
+	b.vec = &ram;
+	b.nr = 1;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
+	KUNIT_EXPECT_FALSE(test, b.attach->p2p.peer);
+	buffer_unmap(&b, list);
+
+	b.note = DMA_BUF_P2P_PINNED;
+	list = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_PINNED);
+	buffer_unmap(&b, list);
+
+	/* And it does not stick. */
+	b.note = 0;
+	list = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
+	buffer_unmap(&b, list);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_OK);
+	buffer_put(&b);
+}
+
+static void failed_mapping_is_recorded(struct kunit *test)
+{
+	const struct offer o = { };
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	offer_init(&b, test->priv, &o);
+	buffer_attach(&b);
+	b.map_error = -EIO;
+	b.note = DMA_BUF_P2P_OUTSIDE_BAR;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -EIO);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_OUTSIDE_BAR);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.route, DMA_BUF_ROUTE_NONE);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 0);
+
+	b.map_error = 0;
+	b.note = 0;
+	list = buffer_map(&b);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, 0);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_OK);
+	buffer_unmap(&b, list);
+	buffer_put(&b);
+}
+
+static void static_importer_pins_and_a_failed_pin_is_recorded(struct kunit *test)
+{
+	const struct phys_vec ram = V(model_page(test->priv, 3), 1);
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	buffer_init(&b, test->priv, BUFFER_RUNS, &ram, 1);
+	b.can_pin = true;
+	buffer_export(&b);
+	b.attach = dma_buf_attach(b.dmabuf, b.m->dev);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, b.pins, 1);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_IMPORTER);
+	buffer_unmap(&b, list);
+	KUNIT_EXPECT_EQ(test, b.pins, 0);
+
+	b.pin_error = -ENOMEM;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -ENOMEM);
+	buffer_put(&b);
+}
+
+static char *fdinfo(struct buffer *b)
+{
+	struct kunit *test = b->m->test;
+	struct seq_file m = { .size = SZ_4K };
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	b->dmabuf->file->f_op->show_fdinfo(&m, b->dmabuf->file);
+	KUNIT_EXPECT_FALSE(test, seq_has_overflowed(&m));
+	return m.buf;
+}
+
+static void expect_fdinfo(struct buffer *b, bool there, const char *fmt, ...)
+{
+	char *info = fdinfo(b), *line;
+	va_list args;
+
+	va_start(args, fmt);
+	line = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	KUNIT_ASSERT_NOT_NULL(b->m->test, line);
+	KUNIT_EXPECT_EQ_MSG(b->m->test, !!strstr(info, line), there,
+			    "%s in\n%s", line, info);
+	kfree(line);
+}
+
+static void fdinfo_has_the_records(struct kunit *test)
+{
+	struct model *m = test->priv;
+	const struct offer o = { };
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	offer_init(&b, m, &o);
+	buffer_attach(&b);
+	expect_fdinfo(&b, true, "\nattach:\t%s peer2peer=yes reason=reachable\n",
+		      dev_name(m->dev));
+	expect_fdinfo(&b, false, "\nmap:");
+
+	list = buffer_map(&b);
+	expect_fdinfo(&b, true,
+		      "\nmap:\t%s memory=peer route=per-run chunks=2 reason=reachable\n",
+		      dev_name(m->dev));
+	buffer_unmap(&b, list);
+	expect_fdinfo(&b, false, "\nmap:");
+
+	b.map_error = -EIO;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
+	expect_fdinfo(&b, true, "\nmap:\t%s error=%d reason=reachable\n",
+		      dev_name(m->dev), -EIO);
+	expect_fdinfo(&b, false, "\nrefused:");
+	buffer_put(&b);
+}
+
+static void fdinfo_has_the_last_refusal(struct kunit *test)
+{
+	struct buffer b;
+
+	offer_init(&b, test->priv, &(struct offer) { .not_pci = true });
+	b.attach_error = -EOPNOTSUPP;
+	buffer_attach(&b);
+	expect_fdinfo(&b, true,
+		      "\nrefused:\t%s error=%d reason=importer is not a PCI device\n",
+		      dev_name(b.m->dev), -EOPNOTSUPP);
+	expect_fdinfo(&b, false, "\nattach:");
+	buffer_put(&b);
+}
+
+static void each_reason_has_a_text_of_its_own(struct kunit *test)
+{
+	int i, j;
+
+	for (i = 0; i < DMA_BUF_P2P_NR; i++) {
+		const char *text = dma_buf_p2p_reason_text(i);
+
+		KUNIT_ASSERT_NOT_NULL(test, text);
+		KUNIT_EXPECT_GT(test, strlen(text), 0);
+		for (j = 0; j < i; j++)
+			KUNIT_EXPECT_STRNEQ(test, text,
+					    dma_buf_p2p_reason_text(j));
+	}
+	for (i = 0; i <= DMA_BUF_ROUTE_SG_TABLE; i++) {
+		KUNIT_ASSERT_NOT_NULL(test, dma_buf_route_text(i));
+		KUNIT_EXPECT_NULL(test, strchr(dma_buf_route_text(i), ' '));
+	}
+}
+
+static struct kunit_case p2p_cases[] = {
+	KUNIT_CASE_PARAM(each_pair_gets_its_reason, offer_gen_params),
+	KUNIT_CASE_PARAM(who_may_not_never_gets_peer_memory, offer_gen_params),
+	KUNIT_CASE(distance_is_asked_anew_before_the_map_type),
+	KUNIT_CASE(attach_may_deny_with_a_reason),
+	KUNIT_CASE(first_reason_against_is_kept),
+	KUNIT_CASE(refused_importer_is_remembered),
+	KUNIT_CASE(mapping_is_recorded),
+	KUNIT_CASE(note_of_the_exporter_is_recorded),
+	KUNIT_CASE(failed_mapping_is_recorded),
+	KUNIT_CASE(static_importer_pins_and_a_failed_pin_is_recorded),
+	KUNIT_CASE(fdinfo_has_the_records),
+	KUNIT_CASE(fdinfo_has_the_last_refusal),
+	KUNIT_CASE(each_reason_has_a_text_of_its_own),
+	{ }
+};
+
+static struct kunit_suite p2p_suite = {
+	.name = "dma-buf-p2p",
+	.init = model_init,
+	.exit = model_exit,
+	.test_cases = p2p_cases,
+};
+
+kunit_test_suite(p2p_suite);
