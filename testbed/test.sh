@@ -8,7 +8,7 @@
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-parts=(test-series kunit selftest kunit-qemu matrix)
+parts=(test-series kunit kunit-qemu selftest matrix)
 [ $# -eq 0 ] || parts=("$@")
 
 passed=0 failed=0 skipped=0

@@ -84,33 +84,14 @@ static size_t verify(void)
 
 static const char *confined(void)
 {
-	char before[size], after[size], data[256];
-	size_t vram_size = 0;
-	const char *vram;
-	char *copy;
-	int kmsg;
+	int ret;
 
 	if (route_only || !p2p_translated(edu.pci))
 		return "skip";
 
-	vram = p2p_map_bar(bar.pci, &vram_size);
-	copy = malloc(vram_size);
-	kmsg = kmsg_open();
-	if (!vram || !copy || kmsg < 0)
-		die("cannot watch the BAR and the kernel log", 0);
-
-	check("reading as the CPU", cpu_read(buf, map, before, size));
-	memcpy(copy, vram, vram_size);
-	p2p_random(data, sizeof(data));
-	check("DMA beyond the end", edu_overrun(edu.fd, 0, data, sizeof(data)));
-	check("reading as the CPU", cpu_read(buf, map, after, size));
-	if (!kmsg_has_fault(kmsg) || memcmp(before, after, size) ||
-	    memcmp(copy, vram, vram_size))
-		return "no";
-	close(kmsg);
-	free(copy);
-	munmap((void *)vram, vram_size);
-	return "yes";
+	ret = p2p_confined(&bar, &edu, buf, map, size);
+	check("DMA beyond the end", ret);
+	return ret ? "yes" : "no";
 }
 
 static void run(void)

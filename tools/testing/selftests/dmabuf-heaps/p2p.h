@@ -194,9 +194,13 @@ static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
 				     const struct dma_buf_edu_info *info)
 {
 	char text[4096], attach[256], map[256];
+	const char *memory = info->peer ? "peer" : "system";
 
 	if (p2p_fdinfo(fd, text, sizeof(text)))
 		return false;
+	/* An exporter that still makes an sg_table does not say. */
+	if (!strcmp(info->route, "sg-table"))
+		memory = "unknown";
 
 	snprintf(attach, sizeof(attach), "\nattach:\t%s peer2peer=%s reason=%s\n",
 		 pci, info->peer2peer ? "yes" : "no", info->reason);
@@ -206,7 +210,7 @@ static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
 	else
 		snprintf(map, sizeof(map),
 			 "\nmap:\t%s memory=%s route=%s chunks=%llu reason=%s\n",
-			 pci, info->peer ? "peer" : "system", info->route,
+			 pci, memory, info->route,
 			 (unsigned long long)info->nr_chunks, info->map_reason);
 
 	return strstr(text, attach) &&
@@ -269,6 +273,43 @@ static inline bool kmsg_has_fault(int fd)
 			return true;
 	}
 	return false;
+}
+
+/*
+ * Has the device write beyond the end of its mapping. Returns one if that did
+ * nothing but fault, zero if it did anything else.
+ */
+static inline int p2p_confined(const struct p2p_dev *bar,
+			       const struct p2p_dev *edu, int fd,
+			       const void *map, size_t size)
+{
+	char before[size], after[size], data[256];
+	size_t vram_size = 0;
+	const char *vram = p2p_map_bar(bar->pci, &vram_size);
+	char *copy = malloc(vram_size);
+	int kmsg = kmsg_open(), ret;
+
+	if (!vram || !copy || kmsg < 0)
+		return -ENOENT;
+
+	ret = cpu_read(fd, map, before, size);
+	if (ret)
+		return ret;
+	memcpy(copy, vram, vram_size);
+	p2p_random(data, sizeof(data));
+	ret = edu_overrun(edu->fd, 0, data, sizeof(data));
+	if (ret)
+		return ret;
+	ret = cpu_read(fd, map, after, size);
+	if (ret)
+		return ret;
+
+	ret = kmsg_has_fault(kmsg) && !memcmp(before, after, size) &&
+	      !memcmp(copy, vram, vram_size);
+	close(kmsg);
+	free(copy);
+	munmap((void *)vram, vram_size);
+	return ret;
 }
 
 #endif

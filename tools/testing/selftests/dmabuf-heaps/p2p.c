@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The dma-buf samples, and with them the core between them: bytes through every
+ * place a buffer can be in, the records that tell of it, and bad input
+ */
+#define _GNU_SOURCE
+
+#include <setjmp.h>
+#include <signal.h>
+
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+
+#include "p2p.h"
+#include "../kselftest_harness.h"
+
+#define NR_RANGES	3
+
+FIXTURE(p2p) {
+	struct p2p_dev bar, edu;
+	size_t page, size;
+	int buf;
+	char *map;
+	char want[NR_RANGES * 4096], got[NR_RANGES * 4096];
+};
+
+FIXTURE_SETUP(p2p)
+{
+	self->page = sysconf(_SC_PAGESIZE);
+	self->size = NR_RANGES * self->page;
+	self->buf = -1;
+	self->map = MAP_FAILED;
+	if (self->page != 4096)
+		SKIP(return, "made for pages of 4 KiB");
+	if (p2p_open(&self->bar, BAR_NODES) < 0)
+		SKIP(return, "no " BAR_NODES "*, is dma-buf-bar loaded?");
+	if (p2p_open(&self->edu, EDU_NODES) < 0)
+		SKIP(return, "no " EDU_NODES "*, is dma-buf-edu loaded?");
+
+	self->buf = bar_alloc(self->bar.fd, self->size, NR_RANGES);
+	ASSERT_GE(self->buf, 0);
+	self->map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			 self->buf, 0);
+	ASSERT_NE(self->map, MAP_FAILED);
+}
+
+FIXTURE_TEARDOWN(p2p)
+{
+	if (self->map != MAP_FAILED)
+		munmap(self->map, self->size);
+	close(self->buf);
+	close(self->edu.fd);
+	close(self->bar.fd);
+}
+
+/* Random bytes in both directions, all of them compared. */
+#define EXPECT_BYTES(buf, map) do {					\
+	p2p_random(self->want, self->size);				\
+	ASSERT_EQ(0, cpu_write(buf, map, self->want, self->size));	\
+	ASSERT_EQ(0, edu_read(self->edu.fd, 0, self->got, self->size));	\
+	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));	\
+	p2p_random(self->want, self->size);				\
+	ASSERT_EQ(0, edu_write(self->edu.fd, 0, self->want, self->size)); \
+	ASSERT_EQ(0, cpu_read(buf, map, self->got, self->size));	\
+	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));	\
+} while (0)
+
+/* The importer, fdinfo and what the test expects are of one mind. */
+#define EXPECT_INFO(buf, info) do {					\
+	ASSERT_EQ(0, edu_query(self->edu.fd, &(info)));			\
+	EXPECT_TRUE(p2p_fdinfo_agrees(buf, self->edu.pci, &(info)));	\
+} while (0)
+
+TEST_F(p2p, bytes_arrive_wherever_the_buffer_is)
+{
+	struct dma_buf_edu_info info;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+	EXPECT_INFO(self->buf, info);
+	/* Either it reaches the BAR, or it got system memory and knows why. */
+	EXPECT_EQ(info.peer2peer, info.peer);
+	EXPECT_STREQ(info.reason, info.map_reason);
+	EXPECT_EQ(info.npages, NR_RANGES);
+}
+
+TEST_F(p2p, bytes_arrive_at_each_end_and_border)
+{
+	char old[NR_RANGES * 4096];
+	size_t i;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	p2p_random(old, self->size);
+	ASSERT_EQ(0, cpu_write(self->buf, self->map, old, self->size));
+	for (i = 0; i <= NR_RANGES; i++) {
+		size_t at = i * self->page - (i ? 2 : 0);
+		size_t len = i && i < NR_RANGES ? 4 : 2;
+
+		p2p_random(old + at, len);
+		ASSERT_EQ(0, edu_write(self->edu.fd, at, old + at, len));
+		ASSERT_EQ(0, edu_read(self->edu.fd, at, self->got, len));
+		EXPECT_EQ(0, memcmp(self->got, old + at, len));
+	}
+	ASSERT_EQ(0, cpu_read(self->buf, self->map, self->got, self->size));
+	EXPECT_EQ(0, memcmp(self->got, old, self->size));
+}
+
+TEST_F(p2p, importer_without_the_flag_gets_system_memory)
+{
+	struct dma_buf_edu_info info;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf,
+				DMA_BUF_EDU_NO_PEER2PEER));
+	EXPECT_BYTES(self->buf, self->map);
+	EXPECT_INFO(self->buf, info);
+	EXPECT_EQ(0, info.peer2peer);
+	EXPECT_EQ(0, info.peer);
+	EXPECT_STREQ("importer does not handle peer memory", info.map_reason);
+}
+
+TEST_F(p2p, static_importer_gets_system_memory)
+{
+	struct dma_buf_edu_info info;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_STATIC));
+	EXPECT_BYTES(self->buf, self->map);
+	EXPECT_INFO(self->buf, info);
+	EXPECT_EQ(0, info.peer);
+	/* Pinned while it is mapped, so it cannot move away. */
+	EXPECT_EQ(-EBUSY, bar_move(self->bar.fd, self->buf,
+				   DMA_BUF_BAR_PLACE_BAR));
+}
+
+TEST_F(p2p, importer_that_cannot_give_back_gets_system_memory)
+{
+	struct dma_buf_edu_info info;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf,
+				DMA_BUF_EDU_NO_INVALIDATE | DMA_BUF_EDU_PIN));
+	EXPECT_BYTES(self->buf, self->map);
+	EXPECT_INFO(self->buf, info);
+	EXPECT_EQ(0, info.peer2peer);
+	EXPECT_EQ(0, info.peer);
+	EXPECT_STREQ("importer cannot give the memory back", info.reason);
+}
+
+TEST_F(p2p, pinned_buffer_stays)
+{
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_PIN));
+	EXPECT_BYTES(self->buf, self->map);
+	EXPECT_EQ(-EBUSY, bar_move(self->bar.fd, self->buf,
+				   DMA_BUF_BAR_PLACE_SYSTEM) ?:
+			  bar_move(self->bar.fd, self->buf,
+				   DMA_BUF_BAR_PLACE_BAR));
+	EXPECT_EQ(0, ioctl(self->edu.fd, DMA_BUF_EDU_DETACH));
+	EXPECT_EQ(0, bar_move(self->bar.fd, self->buf,
+			      DMA_BUF_BAR_PLACE_SYSTEM));
+}
+
+TEST_F(p2p, contents_follow_a_move_under_an_importer)
+{
+	enum dma_buf_bar_place places[] = {
+		DMA_BUF_BAR_PLACE_SYSTEM, DMA_BUF_BAR_PLACE_BAR,
+		DMA_BUF_BAR_PLACE_SYSTEM,
+	};
+	struct dma_buf_edu_info info;
+	size_t i;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, bar_move(self->bar.fd, self->buf, places[i]));
+		/* self->want is what was there before the move. */
+		ASSERT_EQ(0, cpu_read(self->buf, self->map, self->got,
+				      self->size));
+		EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+		ASSERT_EQ(0, edu_read(self->edu.fd, 0, self->got, self->size));
+		EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+		EXPECT_INFO(self->buf, info);
+		if (info.peer2peer) {
+			EXPECT_EQ(info.peer, places[i] == DMA_BUF_BAR_PLACE_BAR);
+			EXPECT_EQ(info.invalidations, i + 1);
+		}
+	}
+}
+
+static int vmap_copy(int fd, unsigned long cmd, void *data, size_t offset,
+		     size_t len)
+{
+	struct dma_buf_vmap_copy arg = {
+		.offset = offset, .data = (unsigned long)data, .len = len,
+	};
+
+	return p2p_errno(ioctl(fd, cmd, &arg));
+}
+
+TEST_F(p2p, kernel_mapping_works_in_both_places)
+{
+	int place;
+
+	for (place = 0; place < 2; place++) {
+		int fd = open("/dev/dma-buf-vmap-test", O_RDWR);
+
+		if (fd < 0)
+			SKIP(return, "no /dev/dma-buf-vmap-test");
+		ASSERT_EQ(0, bar_move(self->bar.fd, self->buf, place));
+		p2p_random(self->want, self->page);
+		/* The memory of a device, or not. */
+		EXPECT_EQ(place == DMA_BUF_BAR_PLACE_BAR,
+			  p2p_errno(ioctl(fd, DMA_BUF_VMAP, self->buf)));
+		EXPECT_EQ(0, vmap_copy(fd, DMA_BUF_VMAP_WRITE, self->want,
+				       self->page, self->page));
+		EXPECT_EQ(0, memcmp(self->map + self->page, self->want,
+				    self->page));
+		EXPECT_EQ(0, vmap_copy(fd, DMA_BUF_VMAP_READ, self->got,
+				       self->page, self->page));
+		EXPECT_EQ(0, memcmp(self->got, self->want, self->page));
+		/* It cannot move away from under the kernel. */
+		EXPECT_EQ(-EBUSY, bar_move(self->bar.fd, self->buf, !place));
+		close(fd);
+	}
+}
+
+TEST_F(p2p, udmabuf_is_imported)
+{
+	struct udmabuf_create create = { .size = self->size };
+	int dev = open("/dev/udmabuf", O_RDWR), fd;
+	struct dma_buf_edu_info info;
+	char *map;
+
+	if (dev < 0)
+		SKIP(return, "no /dev/udmabuf");
+	create.memfd = memfd_create("p2p", MFD_ALLOW_SEALING);
+	ASSERT_GE(create.memfd, 0);
+	ASSERT_EQ(0, ftruncate(create.memfd, self->size));
+	ASSERT_EQ(0, fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	fd = ioctl(dev, UDMABUF_CREATE, &create);
+	ASSERT_GE(fd, 0);
+	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(map, MAP_FAILED);
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, fd, 0));
+	EXPECT_BYTES(fd, map);
+	EXPECT_INFO(fd, info);
+	EXPECT_EQ(0, info.peer);
+	EXPECT_STREQ("exporter has no peer memory", info.map_reason);
+}
+
+TEST_F(p2p, exporter_that_is_not_converted_is_imported)
+{
+	struct dma_heap_allocation_data data = {
+		.len = self->size, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int heap = open("/dev/dma_heap/system", O_RDONLY);
+	struct dma_buf_edu_info info;
+	char *map;
+
+	if (heap < 0)
+		SKIP(return, "no /dev/dma_heap/system");
+	ASSERT_EQ(0, ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
+	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   data.fd, 0);
+	ASSERT_NE(map, MAP_FAILED);
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, data.fd, 0));
+	EXPECT_BYTES(data.fd, map);
+	ASSERT_EQ(0, edu_query(self->edu.fd, &info));
+	EXPECT_STREQ("sg-table", info.route);
+	EXPECT_STREQ("exporter not converted, decides itself", info.reason);
+}
+
+TEST_F(p2p, bad_allocations_are_refused)
+{
+	EXPECT_EQ(-EINVAL, bar_alloc(self->bar.fd, 0, 1));
+	EXPECT_EQ(-EINVAL, bar_alloc(self->bar.fd, self->page + 1, 1));
+	EXPECT_EQ(-EINVAL, bar_alloc(self->bar.fd, self->page, 0));
+	EXPECT_EQ(-EINVAL, bar_alloc(self->bar.fd, self->page, 2));
+	EXPECT_EQ(-ENOSPC, bar_alloc(self->bar.fd, 1UL << 40, 1));
+	EXPECT_GT(0, bar_alloc(self->bar.fd, -self->page, 1));
+	EXPECT_EQ(-1, ioctl(self->bar.fd, DMA_BUF_EDU_DETACH));
+	EXPECT_EQ(ENOTTY, errno);
+}
+
+TEST_F(p2p, bad_moves_are_refused)
+{
+	EXPECT_EQ(-EBADF, bar_move(self->bar.fd, -1, DMA_BUF_BAR_PLACE_BAR));
+	EXPECT_EQ(-EINVAL, bar_move(self->bar.fd, self->bar.fd,
+				    DMA_BUF_BAR_PLACE_BAR));
+	EXPECT_EQ(-EINVAL, bar_move(self->bar.fd, self->buf, 2));
+	EXPECT_EQ(0, bar_move(self->bar.fd, self->buf, DMA_BUF_BAR_PLACE_BAR));
+}
+
+TEST_F(p2p, bad_imports_are_refused)
+{
+	EXPECT_EQ(-ENOTCONN, edu_read(self->edu.fd, 0, self->got, 1));
+	EXPECT_EQ(-EBADF, edu_attach(self->edu.fd, -1, 0));
+	EXPECT_EQ(-EINVAL, edu_attach(self->edu.fd, self->edu.fd, 0));
+	EXPECT_EQ(-EINVAL, edu_attach(self->edu.fd, self->buf, 1U << 31));
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_EQ(-EBUSY, edu_attach(self->edu.fd, self->buf, 0));
+}
+
+static int edu_raw(int edu, unsigned long offset, void *data, unsigned int len,
+		   unsigned int flags, unsigned long reserved)
+{
+	struct dma_buf_edu_dma arg = {
+		.offset = offset, .data = (unsigned long)data, .len = len,
+		.flags = flags, .reserved = reserved,
+	};
+
+	return p2p_errno(ioctl(edu, DMA_BUF_EDU_DMA, &arg));
+}
+
+TEST_F(p2p, bad_transfers_are_refused_and_change_nothing)
+{
+	int edu = self->edu.fd;
+
+	ASSERT_EQ(0, edu_attach(edu, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+	p2p_random(self->got, self->size);
+	EXPECT_EQ(-EINVAL, edu_raw(edu, 0, self->got, 0, 1, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, 0, self->got, 4096, 1, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, self->size, self->got, 1, 1, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, self->size - 1, self->got, 2, 1, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, -1UL, self->got, 2, 1, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, 0, self->got, 1, 1U << 31, 0));
+	EXPECT_EQ(-EINVAL, edu_raw(edu, 0, self->got, 1, 1, 1));
+	EXPECT_EQ(-EFAULT, edu_raw(edu, 0, NULL, 1, 1, 0));
+	ASSERT_EQ(0, cpu_read(self->buf, self->map, self->got, self->size));
+	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+}
+
+static void pci_write(const char *pci, const char *file)
+{
+	char path[128];
+	int fd;
+
+	if (pci)
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci, file);
+	else
+		snprintf(path, sizeof(path), "/sys/bus/pci/%s", file);
+	fd = open(path, O_WRONLY);
+	if (write(fd, "1", 1) != 1)
+		abort();
+	close(fd);
+}
+
+static sigjmp_buf fault;
+
+static void on_fault(int sig)
+{
+	siglongjmp(fault, 1);
+}
+
+/* The last ones, since they take devices away. */
+TEST_F(p2p, unplugged_importer_lets_go)
+{
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+	pci_write(self->edu.pci, "remove");
+	EXPECT_EQ(-ENODEV, edu_read(self->edu.fd, 0, self->got, 1));
+	ASSERT_EQ(0, cpu_read(self->buf, self->map, self->got, self->size));
+	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+	close(self->edu.fd);
+	pci_write(NULL, "rescan");
+	ASSERT_EQ(0, p2p_open(&self->edu, EDU_NODES));
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+}
+
+TEST_F(p2p, unplugged_exporter_takes_everything_back)
+{
+	struct dma_buf_edu_info info;
+	volatile char *map = self->map;
+	int ret;
+
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+	ASSERT_EQ(0, edu_query(self->edu.fd, &info));
+	pci_write(self->bar.pci, "remove");
+	EXPECT_EQ(-ENODEV, bar_alloc(self->bar.fd, self->page, 1));
+
+	ret = edu_read(self->edu.fd, 0, self->got, self->size);
+	if (info.peer) {
+		char text[4096];
+
+		/* What was in the BAR is gone, and nobody sees anything else. */
+		EXPECT_EQ(-ENODEV, ret);
+		signal(SIGBUS, on_fault);
+		if (!sigsetjmp(fault, 1)) {
+			(void)*map;
+			TH_LOG("no SIGBUS");
+			EXPECT_TRUE(false);
+		}
+		signal(SIGBUS, SIG_DFL);
+		EXPECT_EQ(0, ioctl(self->edu.fd, DMA_BUF_EDU_DETACH));
+		EXPECT_EQ(-ENODEV, edu_attach(self->edu.fd, self->buf, 0));
+		ASSERT_EQ(0, p2p_fdinfo(self->buf, text, sizeof(text)));
+		EXPECT_NE(NULL, strstr(text, "\nrefused:\t"));
+		EXPECT_NE(NULL, strstr(text, "revoked by the exporter"));
+	} else {
+		/* And what was in system memory outlives the device. */
+		EXPECT_EQ(0, ret);
+		EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+	}
+	close(self->bar.fd);
+	pci_write(NULL, "rescan");
+	ASSERT_EQ(0, p2p_open(&self->bar, BAR_NODES));
+}
+
+TEST_HARNESS_MAIN
