@@ -342,7 +342,8 @@ static char *fdinfo(struct buffer *b)
 	return m.buf;
 }
 
-static void expect_fdinfo(struct buffer *b, bool there, const char *fmt, ...)
+static __printf(3, 4) void expect_fdinfo(struct buffer *b, bool there,
+					   const char *fmt, ...)
 {
 	char *info = fdinfo(b), *line;
 	va_list args;
