@@ -21,11 +21,11 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
-FIELDS = ('name', 'topology', 'cpu', 'iommu', 'args', 'run', 'expect')
+FIELDS = ('name', 'topology', 'devices', 'cpu', 'iommu', 'args', 'run', 'expect')
 COLUMNS = ('attach', 'memory', 'route', 'reason', 'chunks', 'verified',
            'system', 'confined')
 # What runs in the guest: ours, and the driver of the samples
-PROGRAMS = ('testbed/guest/vfio-iommufd.c',
+PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c')
 
 
@@ -79,7 +79,7 @@ def boot(row, options):
     log = os.path.join(options.log, row['name'] + '.log')
     command = [os.path.join(HERE, 'qemu.sh'), '-k', options.image,
                '-i', options.initramfs, '-l', log, '-t', row['topology'],
-               '-c', row['cpu'], '-m', row['iommu'], '-a', row['args'],
+               '-d', row['devices'], '-c', row['cpu'], '-m', row['iommu'], '-a', row['args'],
                '-r', row['run'], '-s', str(options.timeout)]
     start = time.monotonic()
     run = subprocess.run(command, stdin=subprocess.DEVNULL,

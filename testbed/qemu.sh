@@ -13,7 +13,10 @@ usage()
 {
 	cat >&2 <<-'END'
 	usage: qemu.sh -k bzImage -i initramfs [options]
-	  -t topology  switch, multifunction, rootports or flat (default flat)
+	  -t topology  switch, multifunction, rootports, flat (default), or split:
+	               as switch, and a second edu on a root port of its own
+	  -d devices   exporters next to edu, comma separated: ivshmem (default),
+	               qxl, virtio-gpu
 	  -c cpu       any QEMU name; peer-to-peer through the host bridge is
 	               allowed on EPYC (default), refused on Skylake-Server
 	  -m iommu     none (default), dma or passthrough
@@ -35,15 +38,15 @@ die()
 	exit 2
 }
 
-kernel='' initrd='' topology=flat cpu=EPYC iommu=none vram=64M run=true
+kernel='' initrd='' topology=flat devices=ivshmem cpu=EPYC iommu=none vram=64M run=true
 args='' qargs='' cpus=1 memory=512M seconds=120 log=
-while getopts k:i:t:c:m:v:r:a:q:n:g:s:l: opt; do
+while getopts k:i:t:d:c:m:v:r:a:q:n:g:s:l: opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;	i) initrd=$OPTARG ;;	t) topology=$OPTARG ;;
-	c) cpu=$OPTARG ;;	m) iommu=$OPTARG ;;	v) vram=$OPTARG ;;
-	r) run=$OPTARG ;;	a) args=$OPTARG ;;	q) qargs=$OPTARG ;;
-	n) cpus=$OPTARG ;;	g) memory=$OPTARG ;;	s) seconds=$OPTARG ;;
-	l) log=$OPTARG ;;	*) usage ;;
+	d) devices=$OPTARG ;;	c) cpu=$OPTARG ;;	m) iommu=$OPTARG ;;
+	v) vram=$OPTARG ;;	r) run=$OPTARG ;;	a) args=$OPTARG ;;
+	q) qargs=$OPTARG ;;	n) cpus=$OPTARG ;;	g) memory=$OPTARG ;;
+	s) seconds=$OPTARG ;;	l) log=$OPTARG ;;	*) usage ;;
 	esac
 done
 if [ -z "$kernel" ] || [ -z "$initrd" ]; then
@@ -58,11 +61,13 @@ case $run in *\"*) die "the guest command must not contain double quotes" ;; esa
 qemu=(qemu-system-x86_64 -accel tcg -cpu "$cpu" -smp "$cpus" -m "$memory"
       -nodefaults -no-user-config -display none -no-reboot -serial stdio)
 
+translated=
 case $iommu in
 none)
 	machine=q35 ;;
 dma)
 	machine=q35,kernel-irqchip=split
+	translated=,iommu_platform=on
 	qemu+=(-device intel-iommu,aw-bits=48)
 	args="intel_iommu=on iommu.strict=1 $args" ;;
 passthrough)
@@ -75,7 +80,7 @@ esac
 qemu+=(-machine "$machine")
 
 case $topology in
-switch)
+switch|split)
 	qemu+=(-device pcie-root-port,id=rp,chassis=1,slot=1,addr=4.0
 	       -device x3130-upstream,id=up,bus=rp) ;;
 multifunction)
@@ -83,7 +88,7 @@ multifunction)
 rootports|flat)
 	;;
 *)
-	die "unknown topology $topology: switch, multifunction, rootports or flat" ;;
+	die "unknown topology $topology: switch, multifunction, rootports, flat or split" ;;
 esac
 
 # place NUMBER DEVICE: plug the Nth device where the topology wants it
@@ -92,7 +97,7 @@ place()
 	local n=$1 dev=$2
 
 	case $topology in
-	switch)
+	switch|split)
 		qemu+=(-device "xio3130-downstream,id=port$n,bus=up,chassis=$((n + 2)),slot=$n,addr=$n.0"
 		       -device "$dev,bus=port$n") ;;
 	multifunction)
@@ -105,13 +110,30 @@ place()
 	esac
 }
 
-place 0 edu,dma_mask=0xffffffffffffffff
+edu=edu,dma_mask=0xffffffffffffffff
+place 0 "$edu"
 n=1
-for size in ${vram//,/ }; do
-	qemu+=(-object "memory-backend-memfd,id=vram$n,size=$size,share=on")
-	place $n "ivshmem-plain,memdev=vram$n"
-	n=$((n + 1))
+for device in ${devices//,/ }; do
+	case $device in
+	ivshmem)
+		for size in ${vram//,/ }; do
+			qemu+=(-object "memory-backend-memfd,id=vram$n,size=$size,share=on")
+			place $n "ivshmem-plain,memdev=vram$n"
+			n=$((n + 1))
+		done ;;
+	qxl)
+		place $n qxl,id=qxl
+		n=$((n + 1)) ;;
+	virtio-gpu)
+		place $n "virtio-gpu-pci,id=gpu,blob=true$translated"
+		n=$((n + 1)) ;;
+	*)
+		die "unknown device $device: ivshmem, qxl or virtio-gpu" ;;
+	esac
 done
+[ "$topology" != split ] ||
+	qemu+=(-device "pcie-root-port,id=other,chassis=9,slot=9,addr=5.0"
+	       -device "$edu,bus=other")
 
 [ -n "$log" ] || { log=$(mktemp); trap 'rm -f "$log"' EXIT; }
 

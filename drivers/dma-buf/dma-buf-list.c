@@ -339,3 +339,31 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 	return supported ? BIT(__fls(supported)) : 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_block_size, "DMA_BUF");
+
+/**
+ * dma_buf_list_copy_addrs - copy the DMA address of each page into an array
+ * @list: the list
+ * @addrs: where to put them
+ * @npages: length of @addrs
+ *
+ * For importers that keep such an array anyway. Filling the page table of a
+ * device with dma_buf_list_for_each_page() needs none.
+ *
+ * Context: Any.
+ * Return: 0, or -EINVAL if the list has not as many pages.
+ */
+int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
+			    unsigned long npages)
+{
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+
+	if (list->npages < npages)
+		return -EINVAL;
+
+	dma_buf_cursor_init_part(&cursor, list, 0, npages);
+	while (dma_buf_cursor_next_block(&cursor, PAGE_SIZE, &addr))
+		*addrs++ = addr;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_copy_addrs, "DMA_BUF");

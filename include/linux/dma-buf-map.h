@@ -115,6 +115,8 @@ unsigned long dma_buf_list_npages(const struct dma_buf_list *list);
 unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list);
 unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 				      unsigned long supported);
+int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
+			    unsigned long npages);
 enum dma_buf_route dma_buf_list_route(const struct dma_buf_list *list);
 bool dma_buf_list_is_peer(const struct dma_buf_list *list);
 

@@ -35,8 +35,8 @@ static inline int p2p_errno(int ret)
 	return ret < 0 ? -errno : ret;
 }
 
-/* Opens the first device of a sample. */
-static inline int p2p_open(struct p2p_dev *dev, const char *nodes)
+/* Opens a device of a sample, the first one is number 0. */
+static inline int p2p_open_nth(struct p2p_dev *dev, const char *nodes, size_t n)
 {
 	char pattern[64];
 	glob_t found;
@@ -46,12 +46,20 @@ static inline int p2p_open(struct p2p_dev *dev, const char *nodes)
 	if (glob(pattern, 0, NULL, &found))
 		return -ENOENT;
 
-	dev->fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
-	ret = dev->fd < 0 ? -errno : 0;
-	snprintf(dev->pci, sizeof(dev->pci), "%s",
-		 found.gl_pathv[0] + strlen(nodes));
+	ret = -ENOENT;
+	if (n < found.gl_pathc) {
+		dev->fd = open(found.gl_pathv[n], O_RDWR | O_CLOEXEC);
+		ret = dev->fd < 0 ? -errno : 0;
+		snprintf(dev->pci, sizeof(dev->pci), "%s",
+			 found.gl_pathv[n] + strlen(nodes));
+	}
 	globfree(&found);
 	return ret;
+}
+
+static inline int p2p_open(struct p2p_dev *dev, const char *nodes)
+{
+	return p2p_open_nth(dev, nodes, 0);
 }
 
 static inline int bar_alloc(int bar, size_t size, unsigned int nr_ranges)

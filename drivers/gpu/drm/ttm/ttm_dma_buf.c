@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Sharing of TTM buffers with other devices, device memory included
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_drv.h>
+#include <drm/drm_gem_ttm_helper.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_print.h>
+#include <drm/ttm/ttm_bo.h>
+#include <drm/ttm/ttm_device.h>
+#include <drm/ttm/ttm_dma_buf.h>
+#include <drm/ttm/ttm_resource.h>
+#include <drm/ttm/ttm_tt.h>
+
+/**
+ * DOC: sharing
+ *
+ * A buffer is shared where it is if the importer reaches it there, and moved to
+ * system memory first if not. The core decides whether the importer reaches the
+ * device memory, see &dma_buf_ops.peer2peer; ttm_dma_buf_map() acts on it. What
+ * the driver adds is in &struct ttm_dma_buf_funcs: where its memory is and how
+ * to move a buffer.
+ *
+ * Nothing of this is silent. A buffer that is mapped in system memory although
+ * the importer would reach the device has the reason in the record of the
+ * mapping, and so has one that cannot be mapped because it is pinned out of
+ * reach: that is -EREMOTEIO.
+ *
+ * The dma-buf outlives the handle that it was exported from, and &ttm_device
+ * outlives the remove() of the driver if dma-bufs are left. So TTM keeps track
+ * of what is exported itself: a driver calls ttm_dma_buf_move_notify() before it
+ * moves a buffer, and ttm_dma_buf_revoke_all() after drm_dev_unplug().
+ */
+
+static void ttm_dma_buf_forget(struct ttm_buffer_object *bo)
+{
+	lockdep_assert_held(&bo->bdev->exports_lock);
+
+	dma_resv_lock(bo->base.resv, NULL);
+	bo->export = NULL;
+	dma_resv_unlock(bo->base.resv);
+	list_del(&bo->export_link);
+}
+
+static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
+					      const struct dma_buf_ops *ops,
+					      int flags)
+{
+	struct drm_device *dev = bo->base.dev;
+	struct dma_buf_export_info info = {
+		/* The name that userspace knows buffers of DRM by. */
+		.exp_name = "drm",
+		.owner = dev->driver->fops->owner,
+		.ops = ops,
+		.size = bo->base.size,
+		.flags = flags,
+		.priv = &bo->base,
+		.resv = bo->base.resv,
+	};
+	struct dma_buf *dmabuf;
+
+	dmabuf = drm_gem_dmabuf_export(dev, &info);
+	if (IS_ERR(dmabuf))
+		return dmabuf;
+
+	dma_resv_lock(bo->base.resv, NULL);
+	bo->export = dmabuf;
+	dma_resv_unlock(bo->base.resv);
+	list_add_tail(&bo->export_link, &bo->bdev->exports);
+	return dmabuf;
+}
+
+/**
+ * ttm_dma_buf_export - export a buffer as dma-buf
+ * @bo: the buffer
+ * @ops: operations of the driver, with ttm_dma_buf_release() or a function that
+ *	calls it as &dma_buf_ops.release
+ * @flags: such as DRM_CLOEXEC and DRM_RDWR
+ *
+ * For &drm_gem_object_funcs.export. The buffer gets its backing store here, so
+ * that running out of memory is for the one who exports it. There is one dma-buf
+ * for a buffer at a time, another export while it lives returns the same.
+ *
+ * Context: May sleep. Takes and releases the reservation lock.
+ * Return: The dma-buf with a reference for the caller, or an ERR_PTR(): -ENODEV
+ * after drm_dev_unplug(), -ENOMEM, -EINTR.
+ */
+struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
+				   const struct dma_buf_ops *ops, int flags)
+{
+	struct ttm_operation_ctx ctx = {
+		.interruptible = true,
+		.no_wait_gpu = true,
+		/* Rather fail than invoke the OOM killer. */
+		.gfp_retry_mayfail = true,
+	};
+	struct ttm_device *bdev = bo->bdev;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	ret = ttm_bo_setup_export(bo, &ctx);
+	if (ret)
+		return ERR_PTR(ret);
+
+	mutex_lock(&bdev->exports_lock);
+	if (drm_dev_is_unplugged(bo->base.dev)) {
+		/* ttm_dma_buf_revoke_all() has been here or is about to. */
+		dmabuf = ERR_PTR(-ENODEV);
+	} else if (bo->export && get_file_active(&bo->export->file)) {
+		dmabuf = bo->export;
+	} else {
+		if (bo->export)
+			ttm_dma_buf_forget(bo);
+		dmabuf = ttm_dma_buf_export_new(bo, ops, flags);
+	}
+	mutex_unlock(&bdev->exports_lock);
+
+	return dmabuf;
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_export);
+
+/**
+ * ttm_dma_buf_release - release a dma-buf that ttm_dma_buf_export() made
+ * @dmabuf: the dma-buf
+ *
+ * For &dma_buf_ops.release.
+ *
+ * Context: May sleep. Takes and releases the reservation lock.
+ */
+void ttm_dma_buf_release(struct dma_buf *dmabuf)
+{
+	struct ttm_buffer_object *bo = drm_gem_ttm_of_gem(dmabuf->priv);
+	struct ttm_device *bdev = bo->bdev;
+
+	mutex_lock(&bdev->exports_lock);
+	/* It may have been exported anew already. */
+	if (bo->export == dmabuf)
+		ttm_dma_buf_forget(bo);
+	mutex_unlock(&bdev->exports_lock);
+
+	drm_gem_dmabuf_release(dmabuf);
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_release);
+
+/**
+ * ttm_dma_buf_all_reach - do all importers reach the device memory?
+ * @dmabuf: the dma-buf
+ *
+ * For &dma_buf_ops.pin: a buffer that is pinned in device memory cannot be moved
+ * to where the others reach it.
+ *
+ * Context: Under the reservation lock.
+ * Return: true if all do, as far as they have attached by now.
+ */
+bool ttm_dma_buf_all_reach(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (!attach->peer2peer)
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_all_reach);
+
+static struct dma_buf_list *
+ttm_dma_buf_map_pages(struct dma_buf_attachment *attach,
+		      enum dma_data_direction dir, struct ttm_buffer_object *bo)
+{
+	struct ttm_operation_ctx ctx = { };
+	int ret;
+
+	ret = ttm_bo_populate(bo, &ctx);
+	if (ret)
+		return ERR_PTR(ret);
+	if (!bo->ttm || !bo->ttm->pages)
+		return ERR_PTR(-EINVAL);
+
+	if (attach->peer2peer && bo->pin_count &&
+	    !ttm_dma_buf_all_reach(attach->dmabuf))
+		dma_buf_route_note(attach, DMA_BUF_P2P_PINNED);
+
+	return dma_buf_list_from_pages(attach->dev, bo->ttm->pages,
+				       PFN_UP(bo->base.size), dir,
+				       DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+static struct dma_buf_list *
+ttm_dma_buf_map_ranges(struct dma_buf_attachment *attach,
+		       enum dma_data_direction dir, struct ttm_buffer_object *bo,
+		       const struct ttm_dma_buf_funcs *funcs,
+		       struct p2pdma_provider *provider)
+{
+	size_t nr = funcs->ranges(bo, NULL);
+	struct dma_buf_list *list;
+	struct phys_vec *ranges;
+
+	ranges = kvmalloc_objs(*ranges, nr);
+	if (!ranges)
+		return ERR_PTR(-ENOMEM);
+
+	funcs->ranges(bo, ranges);
+	if (provider)
+		list = dma_buf_list_from_bar(attach, provider, ranges, nr, dir, 0);
+	else
+		list = dma_buf_list_from_phys(attach->dev, ranges, nr, dir,
+					      DMA_ATTR_MMIO);
+	kvfree(ranges);
+	return list;
+}
+
+static struct dma_buf_list *
+ttm_dma_buf_map_device(struct dma_buf_attachment *attach,
+		       enum dma_data_direction dir, struct ttm_buffer_object *bo,
+		       const struct ttm_dma_buf_funcs *funcs)
+{
+	struct p2pdma_provider *provider = NULL;
+	enum dma_buf_p2p_reason reason;
+
+	/* Why was recorded when it attached. */
+	if (!attach->peer2peer)
+		return ERR_PTR(-EREMOTEIO);
+
+	/* Over their own link, the two drivers do without addresses. */
+	if (WARN_ON_ONCE(attach->p2p.reason == DMA_BUF_P2P_PRIVATE_LINK))
+		return ERR_PTR(-EINVAL);
+
+	reason = funcs->locate(bo, &provider);
+	if (reason != DMA_BUF_P2P_OK) {
+		dma_buf_route_note(attach, reason);
+		return ERR_PTR(-EREMOTEIO);
+	}
+	return ttm_dma_buf_map_ranges(attach, dir, bo, funcs, provider);
+}
+
+/* Maps a buffer where it is now, -EREMOTEIO if the importer does not reach it. */
+static struct dma_buf_list *
+ttm_dma_buf_map_here(struct dma_buf_attachment *attach,
+		     enum dma_data_direction dir, struct ttm_buffer_object *bo,
+		     const struct ttm_dma_buf_funcs *funcs)
+{
+	if (!bo->resource)
+		return ERR_PTR(-EINVAL);
+	if (ttm_manager_type(bo->bdev, bo->resource->mem_type)->use_tt)
+		return ttm_dma_buf_map_pages(attach, dir, bo);
+	return ttm_dma_buf_map_device(attach, dir, bo, funcs);
+}
+
+/**
+ * ttm_dma_buf_map - map a buffer for an importer
+ * @attach: the attachment of the importer
+ * @dir: direction of the DMA
+ * @funcs: functions of the driver
+ *
+ * For &dma_buf_ops.map_dma_buf. Unless the buffer is pinned it is moved, if need
+ * be, to where the importer reaches it, and that is system memory whenever
+ * device memory turns out not to be possible. Needs no counterpart, the core
+ * frees the list.
+ *
+ * Context: May sleep. Under the reservation lock.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO if the importer does not reach
+ * the memory and the buffer cannot be moved, with the reason in the record of the
+ * mapping, -ENODEV after drm_dev_unplug(), -ENOMEM, or what &validate returned.
+ */
+struct dma_buf_list *ttm_dma_buf_map(struct dma_buf_attachment *attach,
+				     enum dma_data_direction dir,
+				     const struct ttm_dma_buf_funcs *funcs)
+{
+	struct ttm_buffer_object *bo = drm_gem_ttm_of_gem(attach->dmabuf->priv);
+	bool peer = attach->peer2peer;
+	struct dma_buf_list *list;
+	int ret;
+
+	dma_resv_assert_held(bo->base.resv);
+
+	/* Under the lock, ttm_dma_buf_revoke_all() comes after this. */
+	if (drm_dev_is_unplugged(bo->base.dev)) {
+		dma_buf_route_note(attach, DMA_BUF_P2P_REVOKED);
+		return ERR_PTR(-ENODEV);
+	}
+
+	if (bo->pin_count)
+		return ttm_dma_buf_map_here(attach, dir, bo, funcs);
+
+	for (;; peer = false) {
+		ret = funcs->validate(bo, peer);
+		if (ret)
+			return ERR_PTR(ret);
+
+		list = ttm_dma_buf_map_here(attach, dir, bo, funcs);
+		if (!peer || list != ERR_PTR(-EREMOTEIO))
+			return list;
+	}
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_map);
+
+/**
+ * ttm_dma_buf_move_notify - tell the importers that a buffer is going to move
+ * @bo: the buffer
+ *
+ * For drivers, before they move a buffer or swap it out. Does nothing for a
+ * buffer that is not exported.
+ *
+ * Unlike &drm_gem_object.dma_buf, which is NULL once the last handle is closed
+ * and is set for imported buffers too, this is about all the buffers that
+ * importers have and no others.
+ *
+ * Context: May sleep. Under the reservation lock.
+ */
+void ttm_dma_buf_move_notify(struct ttm_buffer_object *bo)
+{
+	if (bo->export)
+		dma_buf_invalidate_mappings(bo->export);
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_move_notify);
+
+/**
+ * ttm_dma_buf_revoke_all - take all exported buffers back from the importers
+ * @bdev: the device
+ *
+ * For &pci_driver.remove, after drm_dev_unplug(), which makes ttm_dma_buf_map()
+ * and ttm_dma_buf_export() fail from then on, and before the provider of the BAR
+ * is gone, which is when remove() returns. Waits until all importers that have
+ * &dma_buf_attach_ops.invalidate_mappings have unmapped.
+ *
+ * Importers without did not promise that. Their mappings of system memory stay
+ * good as long as the dma-buf exists. What they have pinned in device memory is
+ * gone, and they keep the address it had: there is nothing left to do but to say
+ * so in the kernel log.
+ *
+ * Context: May sleep, for as long as the importers need.
+ */
+void ttm_dma_buf_revoke_all(struct ttm_device *bdev)
+{
+	struct ttm_buffer_object *bo;
+	struct dma_buf *dmabuf;
+	LIST_HEAD(done);
+
+	mutex_lock(&bdev->exports_lock);
+	while (!list_empty(&bdev->exports)) {
+		bo = list_first_entry(&bdev->exports, typeof(*bo), export_link);
+		list_move_tail(&bo->export_link, &done);
+		dmabuf = bo->export;
+		/* One that is being released waits for the lock. */
+		if (!get_file_active(&dmabuf->file))
+			continue;
+
+		/* Importers may drop the last reference to another one. */
+		mutex_unlock(&bdev->exports_lock);
+		if (dma_buf_revoke_mappings(dmabuf))
+			drm_warn(bo->base.dev,
+				 "a buffer of %zu bytes is still mapped by an importer that cannot let go\n",
+				 dmabuf->size);
+		dma_buf_put(dmabuf);
+		mutex_lock(&bdev->exports_lock);
+	}
+	list_splice(&done, &bdev->exports);
+	mutex_unlock(&bdev->exports_lock);
+}
+EXPORT_SYMBOL_GPL(ttm_dma_buf_revoke_all);
+
+MODULE_IMPORT_NS("DMA_BUF");

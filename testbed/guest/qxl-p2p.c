@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A TTM driver as the exporter: buffers of qxl, and edu, which accesses them.
+ *
+ *	qxl-p2p			in VRAM, then evicted to system memory
+ *	qxl-p2p --pinned	pinned in VRAM by one edu, out of reach of the other
+ *	qxl-p2p --unplug	qxl goes away while its VRAM is mapped
+ *
+ * The handle is closed at once: what is left is the dma-buf, and the importer
+ * still has to be told when it moves.
+ */
+#define _GNU_SOURCE
+#include <getopt.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <drm/drm.h>
+#include <drm/qxl_drm.h>
+
+#include "../../tools/testing/selftests/dmabuf-heaps/p2p.h"
+
+#define SIZE	(3 * 4096)
+#define MIB	(1 << 20)
+#define MAX_MIB	256
+
+static bool route_only;
+static int card, card_nr, buf;
+static struct p2p_dev edu;
+static char *map;
+
+static void die(const char *what, int ret)
+{
+	fprintf(stderr, "qxl-p2p: %s: %s\n", what, ret ? strerror(-ret) : "no");
+	exit(1);
+}
+
+static void check(const char *what, int ret)
+{
+	if (ret < 0)
+		die(what, ret);
+}
+
+static void expect(const char *what, bool right)
+{
+	if (!right)
+		die(what, 0);
+}
+
+static int open_qxl(void)
+{
+	char path[32], name[8];
+	int fd;
+
+	for (card_nr = 0; card_nr < 8; card_nr++) {
+		struct drm_version version = {
+			.name = name, .name_len = sizeof(name),
+		};
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", card_nr);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
+		    version.name_len == 3 && !memcmp(name, "qxl", 3))
+			return fd;
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+/* A new buffer in VRAM, returns its handle. */
+static int qxl_alloc(size_t size)
+{
+	struct drm_qxl_alloc alloc = { .size = size };
+
+	return ioctl(card, DRM_IOCTL_QXL_ALLOC, &alloc) ? -errno :
+							   (int)alloc.handle;
+}
+
+static int qxl_export(size_t size)
+{
+	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	struct drm_gem_close gem = { };
+	int handle = qxl_alloc(size);
+
+	check("allocating a buffer", handle);
+	prime.handle = gem.handle = handle;
+	check("exporting it", p2p_errno(ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD,
+					      &prime)));
+	check("closing the handle", p2p_errno(ioctl(card, DRM_IOCTL_GEM_CLOSE,
+						    &gem)));
+	return prime.fd;
+}
+
+/* Returns the number of bytes that are right. */
+static size_t verify(void)
+{
+	char want[SIZE], got[SIZE];
+
+	if (route_only) {
+		check("DMA", edu_read(edu.fd, 0, got, 1));
+		return 0;
+	}
+
+	p2p_random(want, SIZE);
+	memcpy(map, want, SIZE);
+	check("DMA from the buffer", edu_read(edu.fd, 0, got, SIZE));
+	expect("DMA from the buffer reads what the CPU wrote",
+	       !memcmp(want, got, SIZE));
+
+	p2p_random(want, SIZE);
+	check("DMA to the buffer", edu_write(edu.fd, 0, want, SIZE));
+	expect("the CPU reads what DMA wrote", !memcmp(want, map, SIZE));
+	return SIZE;
+}
+
+static void report(const struct p2p_dev *dev, size_t right)
+{
+	struct dma_buf_edu_info info;
+
+	check("query", edu_query(dev->fd, &info));
+	expect("fdinfo agrees with the importer",
+	       p2p_fdinfo_agrees(buf, dev->pci, &info));
+
+	printf("result: attach=\"%s\" ", info.reason);
+	if (info.map_error)
+		printf("error=%s ", strerrorname_np(-info.map_error));
+	else
+		printf("memory=%s route=%s chunks=%llu ",
+		       info.peer ? "peer" : "system", info.route,
+		       (unsigned long long)info.nr_chunks);
+	printf("reason=\"%s\" ", info.map_reason);
+	if (info.map_error)
+		printf("verified=none\n");
+	else if (route_only)
+		printf("verified=route-only\n");
+	else
+		printf("verified=%zu system=%zu\n", right, info.peer ? 0 : right);
+	fflush(stdout);
+}
+
+/* Needs VRAM for other things, until the buffer has to go. */
+static void evict(void)
+{
+	char before[SIZE], after[SIZE];
+	struct dma_buf_edu_info info = { };
+	int handles[MAX_MIB], i, n;
+
+	memcpy(before, map, SIZE);
+	for (n = 0; n < MAX_MIB && !info.invalidations; n++) {
+		handles[n] = qxl_alloc(MIB);
+		check("allocating more", handles[n]);
+		check("query", edu_query(edu.fd, &info));
+	}
+	expect("the importer was told of the eviction", info.invalidations);
+	expect("and has nothing mapped", !info.npages);
+
+	memcpy(after, map, SIZE);
+	expect("the buffer moved with its contents",
+	       !memcmp(before, after, SIZE));
+
+	report(&edu, verify());
+	for (i = 0; i < n; i++) {
+		struct drm_gem_close gem = { .handle = handles[i] };
+
+		check("closing the handle",
+		      p2p_errno(ioctl(card, DRM_IOCTL_GEM_CLOSE, &gem)));
+	}
+}
+
+/* One edu reaches the VRAM and pins it, the other must not get it. */
+static void pinned(void)
+{
+	struct p2p_dev other;
+	char byte;
+
+	check("a second edu", p2p_open_nth(&other, EDU_NODES, 1));
+	check("attaching", edu_attach(edu.fd, buf, DMA_BUF_EDU_PIN));
+	report(&edu, verify());
+
+	check("attaching the other", edu_attach(other.fd, buf, 0));
+	expect("the other cannot read it",
+	       edu_read(other.fd, 0, &byte, 1) == -EREMOTEIO);
+	report(&other, 0);
+
+	/* Nothing was lost on the way. */
+	report(&edu, verify());
+
+	check("detaching", p2p_errno(ioctl(edu.fd, DMA_BUF_EDU_DETACH)));
+	edu = other;
+	report(&edu, verify());
+}
+
+static void unplug(void)
+{
+	struct dma_buf_edu_info info;
+	char path[64], byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/drm/card%d/device/remove",
+		 card_nr);
+	fd = open(path, O_WRONLY);
+	check("opening remove", p2p_errno(fd));
+	check("removing the device", p2p_errno(write(fd, "1", 1)));
+	close(fd);
+
+	check("query", edu_query(edu.fd, &info));
+	expect("the importer was told", info.invalidations);
+	expect("and has nothing mapped", !info.npages);
+	expect("nor can it map it again",
+	       edu_read(edu.fd, 0, &byte, 1) == -ENODEV);
+	report(&edu, 0);
+
+	check("detaching", p2p_errno(ioctl(edu.fd, DMA_BUF_EDU_DETACH)));
+	check("attaching again", edu_attach(edu.fd, buf, 0));
+	expect("does not help", edu_read(edu.fd, 0, &byte, 1) == -ENODEV);
+	report(&edu, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "pinned", no_argument, NULL, 'p' },
+		{ "unplug", no_argument, NULL, 'u' },
+		{ "route-only", no_argument, NULL, 'r' },
+		{ }
+	};
+	struct dma_buf_edu_info info;
+	int opt, mode = 0;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (opt) {
+		case 'r': route_only = true; break;
+		case 'p': case 'u': mode = opt; break;
+		default:
+			fprintf(stderr, "usage: qxl-p2p [--pinned | --unplug] [--route-only]\n");
+			return 2;
+		}
+	}
+
+	card = open_qxl();
+	check("no qxl", card);
+	check("no " EDU_NODES "*, is dma-buf-edu loaded and an edu device there",
+	      p2p_open(&edu, EDU_NODES));
+
+	buf = qxl_export(SIZE);
+	map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
+	if (map == MAP_FAILED)
+		die("mapping the buffer", -errno);
+	if (mode == 'p') {
+		pinned();
+		return 0;
+	}
+
+	check("attaching", edu_attach(edu.fd, buf, 0));
+	report(&edu, verify());
+	check("query", edu_query(edu.fd, &info));
+	if (mode == 'u')
+		unplug();
+	else if (info.peer)
+		evict();
+	return 0;
+}
