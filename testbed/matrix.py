@@ -17,15 +17,19 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import time
+
+from screen import Screen
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
 FIELDS = ('name', 'topology', 'devices', 'cpu', 'iommu', 'args', 'run', 'expect')
 COLUMNS = ('attach', 'memory', 'route', 'reason', 'chunks', 'verified',
-           'system', 'confined')
+           'system', 'confined', 'pixels')
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
+            'testbed/guest/scanout.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c')
 
 
@@ -70,7 +74,7 @@ def judge(row, status, results):
         for key, value in expect.items():
             if result.get(key) != value:
                 return f'{key} is {result.get(key, "missing")}, not {value}'
-        if 'verified' not in expect and int(result.get('verified', 0)) <= 0:
+        if not {'verified', 'pixels'} & expect.keys() and int(result.get('verified', 0)) <= 0:
             return 'no bytes verified'
     return ''
 
@@ -82,6 +86,12 @@ def boot(row, options):
                '-d', row['devices'], '-c', row['cpu'], '-m', row['iommu'], '-a', row['args'],
                '-r', row['run'], '-s', str(options.timeout)]
     start = time.monotonic()
+    screen = None
+    if 'virtio-gpu' in row['devices']:
+        screen = Screen(log.removesuffix('.log'))
+        command += ['-q', screen.qemu_args()]
+        threading.Thread(target=screen.watch, args=(options.timeout,),
+                         daemon=True).start()
     run = subprocess.run(command, stdin=subprocess.DEVNULL,
                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                          text=True, check=False)
@@ -91,6 +101,8 @@ def boot(row, options):
             text = serial.read()
     row['results'] = [pairs(line) for line in
                       re.findall(r'^result: (.*)$', text, re.M)]
+    if screen and row['results'] and row['results'][0]:
+        row['results'][0]['pixels'] = str(screen.right_pixels())
     row['why'] = judge(row, run.returncode, row['results'])
     if row['why']:
         verdict = re.findall(r'^testbed: verdict fail: (.*)$', text, re.M)

@@ -61,6 +61,9 @@ case $run in *\"*) die "the guest command must not contain double quotes" ;; esa
 qemu=(qemu-system-x86_64 -accel tcg -cpu "$cpu" -smp "$cpus" -m "$memory"
       -nodefaults -no-user-config -display none -no-reboot -serial stdio)
 
+scratch=()
+trap 'rm -f "${scratch[@]}"' EXIT
+
 translated=
 case $iommu in
 none)
@@ -110,6 +113,20 @@ place()
 	esac
 }
 
+# virtio-gpu opens /dev/udmabuf of the host, needed or not
+udmabuf_shim()
+{
+	local shim here
+
+	[ ! -e /dev/udmabuf ] || return 0
+	here=$(cd "$(dirname "$0")" && pwd)
+	shim=$(mktemp --suffix=.so)
+	scratch+=("$shim")
+	${CC:-gcc} -shared -fPIC -O2 -o "$shim" "$here/udmabuf-shim.c" ||
+		die "cannot compile udmabuf-shim.c"
+	qemu=(env "LD_PRELOAD=$shim" "${qemu[@]}")
+}
+
 edu=edu,dma_mask=0xffffffffffffffff
 place 0 "$edu"
 n=1
@@ -125,6 +142,10 @@ for device in ${devices//,/ }; do
 		place $n qxl,id=qxl
 		n=$((n + 1)) ;;
 	virtio-gpu)
+		# It takes RAM that is a file, whatever the buffer is made of.
+		qemu+=(-object "memory-backend-memfd,id=ram,size=$memory,share=on"
+		       -machine memory-backend=ram)
+		udmabuf_shim
 		place $n "virtio-gpu-pci,id=gpu,blob=true$translated"
 		n=$((n + 1)) ;;
 	*)
@@ -135,7 +156,7 @@ done
 	qemu+=(-device "pcie-root-port,id=other,chassis=9,slot=9,addr=5.0"
 	       -device "$edu,bus=other")
 
-[ -n "$log" ] || { log=$(mktemp); trap 'rm -f "$log"' EXIT; }
+[ -n "$log" ] || { log=$(mktemp); scratch+=("$log"); }
 
 # shellcheck disable=SC2206 # the caller's words
 qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append
