@@ -10,6 +10,7 @@ out=$BUILD/kunit ktap=$LOG/kunit.ktap
 kunit() {
 	"$TREE/tools/testing/kunit/kunit.py" "$1" --build_dir="$out" --jobs "$JOBS" \
 		--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" \
+		--kunitconfig="$TREE/drivers/gpu/drm/ttm/tests/.kunitconfig" \
 		--make_options CC="ccache gcc" "${@:2}"
 }
 
