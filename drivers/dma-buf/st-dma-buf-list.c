@@ -313,6 +313,30 @@ static void blocks_reach_the_end_of_the_address_space(struct kunit *test)
 	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 }
 
+static void addresses_are_copied_page_by_page(struct kunit *test)
+{
+	static const dma_addr_t want[] = {
+		A, A + PAGE_SIZE, A + 2 * PAGE_SIZE, A + 3 * PAGE_SIZE,
+		A + 4 * PAGE_SIZE, A + SZ_1M, A + SZ_1M + PAGE_SIZE,
+		A + SZ_1M + 2 * PAGE_SIZE, A + SZ_1M + 3 * PAGE_SIZE, A,
+	};
+	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
+	dma_addr_t addrs[ARRAY_SIZE(want) + 1] = { };
+
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_list_copy_addrs(list, addrs,
+							 ARRAY_SIZE(want)));
+	KUNIT_EXPECT_MEMEQ(test, addrs, want, sizeof(want));
+	KUNIT_EXPECT_EQ(test, addrs[ARRAY_SIZE(want)], 0);
+
+	/* Part of the list is fine, more than there is is not. */
+	memset(addrs, 0, sizeof(addrs));
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_list_copy_addrs(list, addrs, 4));
+	KUNIT_EXPECT_MEMEQ(test, addrs, want, 4 * sizeof(*want));
+	KUNIT_EXPECT_EQ(test, addrs[4], 0);
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			dma_buf_list_copy_addrs(list, addrs, ARRAY_SIZE(addrs)));
+}
+
 static void block_size_fits_every_border(struct kunit *test)
 {
 	static const struct dma_buf_chunk chunks[] = {
@@ -446,6 +470,7 @@ static struct kunit_case dma_buf_list_cases[] = {
 	KUNIT_CASE(blocks_cover_a_range_whatever_its_chunks),
 	KUNIT_CASE(blocks_start_anew_with_each_range),
 	KUNIT_CASE(blocks_reach_the_end_of_the_address_space),
+	KUNIT_CASE(addresses_are_copied_page_by_page),
 	KUNIT_CASE(block_size_fits_every_border),
 	KUNIT_CASE(block_size_looks_at_ranges_not_at_chunks),
 	KUNIT_CASE(pages_are_not_shown_without_a_grant),

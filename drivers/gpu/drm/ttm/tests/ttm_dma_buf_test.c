@@ -852,7 +852,7 @@ static void each_failure_leaves_nothing(struct kunit *test)
 	share_close(s, &i);
 }
 
-static void private_link_leaves_system_memory_alone(struct kunit *test)
+static void vram_behind_a_private_link_is_not_mapped(struct kunit *test)
 {
 	struct importer i = peer;
 	struct share *s = share_init(test);
@@ -862,7 +862,13 @@ static void private_link_leaves_system_memory_alone(struct kunit *test)
 	importer_attach(s, &i);
 	KUNIT_EXPECT_TRUE(test, i.attach->peer2peer);
 
-	/* VRAM is behind the link, and to map that would be a bug that warns. */
+	/* Nobody should try. */
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, importer_map(&i), -EINVAL);
+	}
+	KUNIT_EXPECT_EQ(test, share_mem(s), TTM_PL_VRAM);
+
+	/* System memory is for all. */
 	share_move_to(s, TTM_PL_SYSTEM);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
 	share_expect_reached(s, i.list);
@@ -953,7 +959,7 @@ static struct kunit_case ttm_dma_buf_cases[] = {
 	KUNIT_CASE(carve_out_is_not_for_everybody),
 	KUNIT_CASE(failed_move_maps_nothing),
 	KUNIT_CASE(each_failure_leaves_nothing),
-	KUNIT_CASE(private_link_leaves_system_memory_alone),
+	KUNIT_CASE(vram_behind_a_private_link_is_not_mapped),
 	KUNIT_CASE(exported_twice_is_one_dma_buf),
 	KUNIT_CASE(unplugged_is_neither_exported_nor_mapped),
 	KUNIT_CASE(removal_waits_for_the_importer),
