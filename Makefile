@@ -3,7 +3,8 @@
 #:
 #:   demo          real device-to-device DMA under QEMU, one table of results
 #:   test          all tests; the last line has the totals
-#:   kunit kunit-qemu selftest matrix test-series    one part of them
+#:   kunit kunit-qemu selftest matrix objects rollout test-series    one part of them
+#:   check-series  every commit: builds, sparse, checkpatch, kernel-doc
 #:
 #:   tree          build/linux: base kernel plus one commit per patch
 #:   series        build/series: the complete series, ready to mail
@@ -17,7 +18,7 @@
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
 
-targets := demo test kunit kunit-qemu selftest matrix test-series tree series import setup clean help
+targets := demo test kunit kunit-qemu selftest matrix objects rollout test-series check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kunit-qemu.sh [fast|debug] - KUnit in a real kernel: what is built in runs at
-# boot, and on the debug kernel under everything that checks. Any report of the
+# boot behind an IOMMU, on the debug kernel under everything that checks. Any
+# report of the
 # kernel counts as a failure.
 # shellcheck source=testbed/lib.sh disable=SC2034
 
@@ -19,7 +20,7 @@ need python3 qemu-system-x86_64 cpio
 rc=0
 step "KUnit on the $name kernel" "$log.qemu.log" "$TOP/testbed/qemu.sh" \
 	-k "$kernel/arch/x86/boot/bzImage" -i "$kernel/kunit.gz" -n 2 -g 1G -s 900 \
-	-a kunit.enable=1 -l "$log.serial.log" || rc=$?
+	-t rootports -m dma -a kunit.enable=1 -l "$log.serial.log" || rc=$?
 
 # The kernel's own parser: it knows a test that crashed or never ended.
 python3 "$TREE/tools/testing/kunit/kunit.py" parse "$log.serial.log" > "$log.log" 2>&1 || :

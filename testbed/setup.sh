@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install what the demo and the tests need, or say what to install.
+# Install what the demo needs, or say what to install; "setup.sh test": what the
+# tests need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -25,6 +26,10 @@ qemu-system-x86	qemu-system-x86_64
 rsync		rsync
 sparse		sparse
 xz-utils	xz
+'
+
+[ "${1-}" != test ] || packages+='
+gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
 '
 
 missing() {

@@ -7,6 +7,7 @@
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
+#include <linux/memremap.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
@@ -43,17 +44,29 @@ bool dma_buf_hw_is_pci(struct device *dev)
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_pci);
 
 /*
- * Zone-device memory has pages too, but how to map it is not for dma-buf to
- * decide. It comes in sections of the memmap, so looking at both ends will do.
+ * The memory of a device may have pages too, but how to map it is not for
+ * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
+ * it for what is foreign.
  */
+static bool dma_buf_is_system_pfn(unsigned long pfn)
+{
+	struct page *page;
+
+	if (!pfn_valid(pfn))
+		return false;
+	page = pfn_to_page(pfn);
+	return !is_zone_device_page(page) ||
+	       page_pgmap(page)->type == MEMORY_DEVICE_GENERIC;
+}
+
+/* It comes in sections of the memmap, so looking at both ends will do. */
 bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
 {
-	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
+	unsigned long first = PHYS_PFN(phys);
 
 	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
-	return pfn_valid(first) && pfn_valid(last) &&
-	       !is_zone_device_page(pfn_to_page(first)) &&
-	       !is_zone_device_page(pfn_to_page(last));
+	return dma_buf_is_system_pfn(first) &&
+	       dma_buf_is_system_pfn(first + npages - 1);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_system_memory);
 
@@ -151,6 +164,16 @@ void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	dma_unmap_phys(dev, addr, size, dir, attrs);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_unmap_phys);
+
+int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,
+			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
+			   unsigned long attrs)
+{
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_get_sgtable, dev, sgt, cpu_addr,
+				   dma_addr, size, attrs);
+	return dma_get_sgtable_attrs(dev, sgt, cpu_addr, dma_addr, size, attrs);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_get_sgtable);
 
 int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs)

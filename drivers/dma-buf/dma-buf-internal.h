@@ -19,6 +19,7 @@ struct seq_file;
  * @dev: device the addresses are for
  * @attrs: DMA_ATTR_* the mapping was made with
  * @dir: direction the mapping was made for
+ * @node: in &dma_buf.mappings, while it is there
  * @route: how the addresses came to be
  * @peer: backed by the memory of a device, not by system memory
  * @need_unmap: the DMA API wants to hear of the end of the mapping
@@ -29,8 +30,7 @@ struct seq_file;
  * @chunks: the chunks, points to @one where there is only one
  * @one: room for the first chunk
  * @iova: the IOVA range, DMA_BUF_ROUTE_IOVA only
- * @sgt: the table behind the list, DMA_BUF_ROUTE_MAP_SG and
- *	DMA_BUF_ROUTE_SG_TABLE only
+ * @sgt: the table behind the list, DMA_BUF_ROUTE_MAP_SG only
  *
  * Nothing in here is handed out, so undoing a mapping relies on it.
  */
@@ -38,6 +38,7 @@ struct dma_buf_list {
 	struct device *dev;
 	unsigned long attrs;
 	enum dma_data_direction dir;
+	struct list_head node;
 	enum dma_buf_route route;
 	bool peer;
 	bool need_unmap;
@@ -60,13 +61,14 @@ void dma_buf_list_append(struct dma_buf_list *list,
 void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages);
 void dma_buf_list_release(struct dma_buf_list *list);
 
-/* Bridges between the list and the sg_table */
+void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
+				   enum dma_data_direction dir);
+void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
+				      enum dma_data_direction dir);
+
+/* The bridge from the list to the sg_table */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list);
 struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt);
-struct dma_buf_list *dma_buf_list_from_sgt(struct device *dev,
-					   struct sg_table *sgt,
-					   enum dma_data_direction dir);
-struct sg_table *dma_buf_list_put_sgt(struct dma_buf_list *list);
 
 /* Negotiation and its records */
 void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);
@@ -108,6 +110,9 @@ int dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			dma_addr_t *addr);
 void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs);
+int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,
+			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
+			   unsigned long attrs);
 int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs);
 void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,

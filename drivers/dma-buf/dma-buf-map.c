@@ -35,13 +35,15 @@ struct dma_buf_run {
 /**
  * struct dma_buf_walk - position in the description of a buffer
  * @pages: array of pages, or NULL
- * @vecs: array of physical ranges, if there are no @pages
- * @nr: length of that array
- * @index: next element of it
+ * @sg: next entry of a scatterlist, or NULL
+ * @vecs: array of physical ranges, if it is neither of these
+ * @nr: number of elements, whichever they are
+ * @index: next one of them
  * @has_pages: this is system memory
  */
 struct dma_buf_walk {
 	struct page *const *pages;
+	struct scatterlist *sg;
 	const struct phys_vec *vecs;
 	unsigned long nr;
 	unsigned long index;
@@ -64,20 +66,40 @@ static struct dma_buf_run dma_buf_walk_pages(struct dma_buf_walk *walk)
 	};
 }
 
-static struct dma_buf_run dma_buf_walk_vecs(struct dma_buf_walk *walk)
+/* The range at the position, which stays where it is. */
+static struct phys_vec dma_buf_walk_peek(const struct dma_buf_walk *walk)
 {
-	const struct phys_vec *vec = &walk->vecs[walk->index++];
+	if (!walk->sg)
+		return walk->vecs[walk->index];
+
+	return (struct phys_vec) {
+		.paddr = sg_phys(walk->sg),
+		.len = walk->sg->length,
+	};
+}
+
+static void dma_buf_walk_step(struct dma_buf_walk *walk)
+{
+	walk->index++;
+	if (walk->sg)
+		walk->sg = sg_next(walk->sg);
+}
+
+static struct dma_buf_run dma_buf_walk_ranges(struct dma_buf_walk *walk)
+{
+	struct phys_vec vec = dma_buf_walk_peek(walk);
 	struct dma_buf_run run = {
-		.phys = vec->paddr,
-		.npages = PFN_UP(vec->len),
+		.phys = vec.paddr,
+		.npages = PFN_UP(vec.len),
 	};
 
-	for (; walk->index < walk->nr; walk->index++) {
+	for (dma_buf_walk_step(walk); walk->index < walk->nr;
+	     dma_buf_walk_step(walk)) {
 		unsigned long n;
 
-		vec = &walk->vecs[walk->index];
-		n = PFN_UP(vec->len);
-		if (vec->paddr != run.phys + PFN_PHYS(run.npages) ||
+		vec = dma_buf_walk_peek(walk);
+		n = PFN_UP(vec.len);
+		if (vec.paddr != run.phys + PFN_PHYS(run.npages) ||
 		    n > DMA_BUF_RUN_MAX_PAGES - run.npages)
 			break;
 		run.npages += n;
@@ -91,7 +113,7 @@ static struct dma_buf_run dma_buf_walk_next(struct dma_buf_walk *walk)
 		return (struct dma_buf_run) { };
 	if (walk->pages)
 		return dma_buf_walk_pages(walk);
-	return dma_buf_walk_vecs(walk);
+	return dma_buf_walk_ranges(walk);
 }
 
 /**
@@ -129,6 +151,9 @@ static bool dma_buf_build_try_iova(struct dma_buf_build *build, bool parts)
 	struct dma_buf_list *list = build->list;
 
 	if (!parts || build->npages > DMA_BUF_RUN_MAX_PAGES >> 1)
+		return false;
+	/* dma_map_phys() knows who cannot do it, dma_iova_link() would ignore it. */
+	if (list->attrs & DMA_ATTR_CC_SHARED)
 		return false;
 	if (dma_buf_hw_merge_boundary(list->dev) & PAGE_MASK)
 		return false;
@@ -475,25 +500,29 @@ static struct dma_buf_list *dma_buf_list_build(struct dma_buf_build *build,
  * Checks physical ranges and counts their pages. Only the last one may end
  * within a page, and only if @partial.
  */
-static int dma_buf_vecs_check(const struct phys_vec *vecs, size_t nr,
-			      bool partial, unsigned long *npages)
+static int dma_buf_walk_check(struct dma_buf_walk walk, bool partial,
+			      unsigned long *npages)
 {
 	unsigned long sum = 0;
-	size_t i;
 
-	if (nr && !vecs)
+	if (walk.nr && !walk.sg && !walk.vecs)
 		return -EINVAL;
 
-	for (i = 0; i < nr; i++) {
-		bool last = partial && i == nr - 1;
+	for (; walk.index < walk.nr; dma_buf_walk_step(&walk)) {
+		bool last = partial && walk.index == walk.nr - 1;
+		struct phys_vec vec;
 		phys_addr_t end;
 
-		if (!vecs[i].len || !IS_ALIGNED(vecs[i].paddr, PAGE_SIZE) ||
-		    (!last && !IS_ALIGNED(vecs[i].len, PAGE_SIZE)))
+		if (walk.sg && !sg_page(walk.sg))
 			return -EINVAL;
-		if (vecs[i].len > SIZE_MAX - PAGE_SIZE + 1 ||
-		    check_add_overflow(vecs[i].paddr, vecs[i].len - 1, &end) ||
-		    check_add_overflow(sum, PFN_UP(vecs[i].len), &sum))
+
+		vec = dma_buf_walk_peek(&walk);
+		if (!vec.len || !IS_ALIGNED(vec.paddr, PAGE_SIZE) ||
+		    (!last && !IS_ALIGNED(vec.len, PAGE_SIZE)))
+			return -EINVAL;
+		if (vec.len > SIZE_MAX - PAGE_SIZE + 1 ||
+		    check_add_overflow(vec.paddr, vec.len - 1, &end) ||
+		    check_add_overflow(sum, PFN_UP(vec.len), &sum))
 			return -EOVERFLOW;
 	}
 
@@ -506,18 +535,12 @@ static int dma_buf_vecs_check(const struct phys_vec *vecs, size_t nr,
 }
 
 static struct dma_buf_list *
-dma_buf_list_from_vecs(struct dma_buf_build *build, struct device *dev,
-		       const struct phys_vec *vecs, size_t nr,
-		       enum dma_data_direction dir, unsigned long attrs)
+dma_buf_list_from_ranges(struct dma_buf_build *build, struct device *dev,
+			 enum dma_data_direction dir, unsigned long attrs)
 {
-	int ret = dma_buf_vecs_check(vecs, nr, !build->peer, &build->npages);
+	int ret = dma_buf_walk_check(build->walk, !build->peer, &build->npages);
 
-	if (ret)
-		return ERR_PTR(ret);
-
-	build->walk.vecs = vecs;
-	build->walk.nr = nr;
-	return dma_buf_list_build(build, dev, dir, attrs);
+	return ret ? ERR_PTR(ret) : dma_buf_list_build(build, dev, dir, attrs);
 }
 
 /**
@@ -533,7 +556,7 @@ dma_buf_list_from_vecs(struct dma_buf_build *build, struct device *dev,
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument or a
- * zone-device page, -ENOMEM, or what else the DMA API returned.
+ * page of a device, -ENOMEM, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_pages(struct device *dev, struct page *const *pages,
@@ -566,7 +589,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_pages, "DMA_BUF");
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument, a run that is
- * empty or not aligned, or a zone-device page; -EOVERFLOW, -ENOMEM, or what
+ * empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM, or what
  * else the DMA API returned.
  */
 struct dma_buf_list *
@@ -574,11 +597,87 @@ dma_buf_list_from_runs(struct device *dev, const struct phys_vec *runs,
 		       size_t nr_runs, enum dma_data_direction dir,
 		       unsigned long attrs)
 {
-	struct dma_buf_build build = { .walk.has_pages = true };
+	struct dma_buf_build build = {
+		.walk = { .vecs = runs, .nr = nr_runs, .has_pages = true },
+	};
 
-	return dma_buf_list_from_vecs(&build, dev, runs, nr_runs, dir, attrs);
+	return dma_buf_list_from_ranges(&build, dev, dir, attrs);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_runs, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_sgt - map the pages of a driver's own sg_table and list them
+ * @dev: device to map for, usually &dma_buf_attachment.dev
+ * @sgt: the buffer in order. Only its pages are looked at; whether it is mapped,
+ *	and for which device, makes no difference. The last entry may end within
+ *	a page, the list does not.
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping
+ *
+ * For exporters that keep their pages in an sg_table. It is not changed, so one
+ * table serves any number of mappings, and not needed any more when the list
+ * exists.
+ *
+ * Context: May sleep.
+ * Return: The list, or an ERR_PTR(): -EINVAL for an entry without a page, one
+ * that is empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM, or
+ * what else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_sgt(struct device *dev, const struct sg_table *sgt,
+		      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_build build = {
+		.walk = {
+			.sg = sgt->sgl,
+			.nr = sgt->orig_nents,
+			.has_pages = true,
+		},
+	};
+
+	return dma_buf_list_from_ranges(&build, dev, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_coherent - map what dma_alloc_attrs() returned and list it
+ * @dev: device to map for, usually &dma_buf_attachment.dev
+ * @owner: device that the memory was allocated for
+ * @cpu_addr: address or cookie that dma_alloc_attrs() returned
+ * @dma_addr: DMA address that it returned, for @owner
+ * @size: size that was allocated, in bytes
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the allocation
+ *
+ * Caches are left alone, both devices see the memory without. It may come from a
+ * pool that has no struct page; there are none in the list then.
+ *
+ * Context: May sleep.
+ * Return: The list, or an ERR_PTR(): -ENXIO if the DMA API cannot tell what is
+ * behind the allocation, -ENOMEM, or what else it returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_coherent(struct device *dev, struct device *owner,
+			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_build build = { };
+	struct dma_buf_list *list;
+	struct sg_table sgt;
+	int ret;
+
+	ret = dma_buf_hw_get_sgtable(owner, &sgt, cpu_addr, dma_addr, size, attrs);
+	if (ret)
+		return ERR_PTR(ret);
+
+	build.walk.sg = sgt.sgl;
+	build.walk.nr = sgt.orig_nents;
+	build.walk.has_pages = dma_buf_hw_is_system_memory(sg_phys(sgt.sgl), 1);
+	list = dma_buf_list_from_ranges(&build, dev, dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&sgt);
+	return list;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
 
 /**
  * dma_buf_list_from_phys - map physical ranges without pages and list them
@@ -603,9 +702,11 @@ dma_buf_list_from_phys(struct device *dev, const struct phys_vec *ranges,
 		       size_t nr_ranges, enum dma_data_direction dir,
 		       unsigned long attrs)
 {
-	struct dma_buf_build build = { };
+	struct dma_buf_build build = {
+		.walk = { .vecs = ranges, .nr = nr_ranges },
+	};
 
-	return dma_buf_list_from_vecs(&build, dev, ranges, nr_ranges, dir, attrs);
+	return dma_buf_list_from_ranges(&build, dev, dir, attrs);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_phys, "DMA_BUF");
 
@@ -635,7 +736,10 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 		      const struct phys_vec *ranges, size_t nr_ranges,
 		      enum dma_data_direction dir, unsigned long attrs)
 {
-	struct dma_buf_build build = { .peer = true };
+	struct dma_buf_build build = {
+		.walk = { .vecs = ranges, .nr = nr_ranges },
+		.peer = true,
+	};
 	struct dma_buf_list *list;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
@@ -652,8 +756,8 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 		build.bus_offset = provider->bus_offset;
 	}
 
-	list = dma_buf_list_from_vecs(&build, attach->dev, ranges, nr_ranges,
-				      dir, attrs | DMA_ATTR_MMIO);
+	list = dma_buf_list_from_ranges(&build, attach->dev, dir,
+					attrs | DMA_ATTR_MMIO);
 	if (list == ERR_PTR(-EREMOTEIO))
 		dma_buf_route_note(attach, DMA_BUF_P2P_DMA_MASK);
 	return list;
@@ -669,17 +773,9 @@ static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
 		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE));
 }
 
-/**
- * dma_buf_list_sync_for_cpu - give the memory of a list to the CPU
- * @list: the list
- *
- * For exporters, in &dma_buf_ops.begin_cpu_access: the CPU sees what the device
- * wrote. The direction is the one that the list was mapped for. Does nothing for
- * the memory of a device.
- *
- * Context: As dma_sync_single_for_cpu().
- */
-void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list)
+/* The direction may be another than the mapping's, see the callers. */
+void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
+				   enum dma_data_direction dir)
 {
 	unsigned long i;
 
@@ -687,15 +783,49 @@ void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list)
 		return;
 
 	if (list->sgt) {
-		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt,
-						list->dir);
+		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
 		return;
 	}
 
 	for (i = 0; i < list->nchunks; i++)
 		dma_buf_hw_sync_for_cpu(list->dev, list->chunks[i].dma_addr,
 					dma_buf_bytes(list->chunks[i].npages),
-					list->dir);
+					dir);
+}
+
+void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
+				      enum dma_data_direction dir)
+{
+	unsigned long i;
+
+	if (dma_buf_list_skip_sync(list))
+		return;
+
+	if (list->sgt) {
+		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
+		return;
+	}
+
+	for (i = 0; i < list->nchunks; i++)
+		dma_buf_hw_sync_for_device(list->dev, list->chunks[i].dma_addr,
+					   dma_buf_bytes(list->chunks[i].npages),
+					   dir);
+}
+
+/**
+ * dma_buf_list_sync_for_cpu - give the memory of a list to the CPU
+ * @list: the list
+ *
+ * For exporters that made @list for a device of their own: the CPU sees what the
+ * device wrote. The direction is the one that the list was mapped for. Does
+ * nothing for the memory of a device. What importers have mapped is for
+ * dma_buf_sync_mappings_for_cpu() to sync.
+ *
+ * Context: As dma_sync_single_for_cpu().
+ */
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list)
+{
+	dma_buf_list_sync_dir_for_cpu(list, list->dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
 
@@ -703,28 +833,14 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
  * dma_buf_list_sync_for_device - give the memory of a list to the device
  * @list: the list
  *
- * For exporters, in &dma_buf_ops.end_cpu_access: the device sees what the CPU
- * wrote. The direction is the one that the list was mapped for. Does nothing for
- * the memory of a device.
+ * The counterpart of dma_buf_list_sync_for_cpu(): the device sees what the CPU
+ * wrote. What importers have mapped is for dma_buf_sync_mappings_for_device() to
+ * sync.
  *
  * Context: As dma_sync_single_for_device().
  */
 void dma_buf_list_sync_for_device(const struct dma_buf_list *list)
 {
-	unsigned long i;
-
-	if (dma_buf_list_skip_sync(list))
-		return;
-
-	if (list->sgt) {
-		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt,
-						   list->dir);
-		return;
-	}
-
-	for (i = 0; i < list->nchunks; i++)
-		dma_buf_hw_sync_for_device(list->dev, list->chunks[i].dma_addr,
-					   dma_buf_bytes(list->chunks[i].npages),
-					   list->dir);
+	dma_buf_list_sync_dir_for_device(list, list->dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_device, "DMA_BUF");

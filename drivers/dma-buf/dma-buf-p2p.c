@@ -17,7 +17,6 @@ static const char * const dma_buf_p2p_reasons[] = {
 	[DMA_BUF_P2P_OK]	    = "reachable",
 	[DMA_BUF_P2P_PRIVATE_LINK]  = "reachable over a private link",
 	[DMA_BUF_P2P_PHYS]	    = "importer takes physical addresses",
-	[DMA_BUF_P2P_UNCONVERTED]   = "exporter not converted, decides itself",
 	[DMA_BUF_P2P_IMPORTER]	    = "importer does not handle peer memory",
 	[DMA_BUF_P2P_EXPORTER]	    = "exporter has no peer memory",
 	[DMA_BUF_P2P_NOT_PCI]	    = "importer is not a PCI device",
@@ -42,7 +41,6 @@ static const char * const dma_buf_routes[] = {
 	[DMA_BUF_ROUTE_IOVA]	 = "iova",
 	[DMA_BUF_ROUTE_PER_RUN]	 = "per-run",
 	[DMA_BUF_ROUTE_MAP_SG]	 = "map-sg",
-	[DMA_BUF_ROUTE_SG_TABLE] = "sg-table",
 };
 
 /**
@@ -80,7 +78,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_route_text, "DMA_BUF");
 
 static bool dma_buf_p2p_reachable(enum dma_buf_p2p_reason reason)
 {
-	return reason <= DMA_BUF_P2P_UNCONVERTED;
+	return reason <= DMA_BUF_P2P_PHYS;
 }
 
 /*
@@ -128,8 +126,7 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 	if (!importer_ops || !importer_ops->allow_peer2peer)
 		return DMA_BUF_P2P_IMPORTER;
 	if (!ops->peer2peer)
-		return ops->map_dma_buf_sgt ? DMA_BUF_P2P_UNCONVERTED :
-					      DMA_BUF_P2P_EXPORTER;
+		return DMA_BUF_P2P_EXPORTER;
 
 	reason = ops->peer2peer(attach, &provider);
 	if (reason != DMA_BUF_P2P_OK)
@@ -246,14 +243,6 @@ void dma_buf_route_failed(struct dma_buf_attachment *attach, int error)
 	trace_dma_buf_route(attach);
 }
 
-/* An exporter that is not converted does not say what it maps. */
-static const char *dma_buf_p2p_memory_text(const struct dma_buf_p2p *p2p)
-{
-	if (p2p->route == DMA_BUF_ROUTE_SG_TABLE)
-		return "unknown";
-	return p2p->peer ? "peer" : "system";
-}
-
 static void dma_buf_attachment_show(struct seq_file *m,
 				    const struct dma_buf_attachment *attach,
 				    const char *indent)
@@ -270,7 +259,7 @@ static void dma_buf_attachment_show(struct seq_file *m,
 			   dma_buf_p2p_reason_text(p2p->map_reason));
 	else if (p2p->nmaps)
 		seq_printf(m, "%smap:\t%s memory=%s route=%s chunks=%lu reason=%s\n",
-			   indent, dev, dma_buf_p2p_memory_text(p2p),
+			   indent, dev, p2p->peer ? "peer" : "system",
 			   dma_buf_route_text(p2p->route), p2p->nchunks,
 			   dma_buf_p2p_reason_text(p2p->map_reason));
 }

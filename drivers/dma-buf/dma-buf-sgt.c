@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bridges between the page list and the sg_table, for the importers and
- * exporters that still use the latter
+ * The bridge from the page list to the sg_table, for importers that need one
  */
 #include <kunit/visibility.h>
-#include <linux/align.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -121,10 +119,9 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 }
 
 /*
- * Makes the table that an importer of the old kind gets from an exporter of the
- * new kind. It looks as what such exporters used to make: a half with the pages,
- * one entry for each contiguous run, where there are pages, and a half with the
- * DMA addresses.
+ * Makes the table for such an importer. It looks as what exporters used to make:
+ * a half with the pages, one entry for each contiguous run, where there are
+ * pages, and a half with the DMA addresses.
  */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 {
@@ -173,58 +170,3 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
 	return list;
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_sgt_put_list);
-
-/*
- * Makes the list that an importer of the new kind gets from an exporter of the
- * old kind. It has no pages, and keeps @sgt for dma_buf_list_put_sgt().
- */
-struct dma_buf_list *dma_buf_list_from_sgt(struct device *dev,
-					   struct sg_table *sgt,
-					   enum dma_data_direction dir)
-{
-	struct dma_buf_list *list = dma_buf_list_alloc(dev, dir, 0);
-	struct scatterlist *sg;
-	unsigned int i;
-	int ret;
-
-	if (!list)
-		return ERR_PTR(-ENOMEM);
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		struct dma_buf_chunk chunk = {
-			.dma_addr = sg_dma_address(sg),
-			.npages = PFN_UP(sg_dma_len(sg)),
-		};
-
-		/* Only the end of the buffer may lie within a page. */
-		ret = -EINVAL;
-		if (!IS_ALIGNED(chunk.dma_addr, PAGE_SIZE) || !chunk.npages ||
-		    (i + 1 < sgt->nents &&
-		     !IS_ALIGNED(sg_dma_len(sg), PAGE_SIZE)))
-			goto err_release;
-
-		ret = dma_buf_list_reserve(list);
-		if (ret)
-			goto err_release;
-		dma_buf_list_append(list, &chunk);
-	}
-
-	list->route = DMA_BUF_ROUTE_SG_TABLE;
-	list->sgt = sgt;
-	return list;
-
-err_release:
-	dma_buf_list_release(list);
-	return ERR_PTR(ret);
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_from_sgt);
-
-/* Frees the list and returns the table it was made from. */
-struct sg_table *dma_buf_list_put_sgt(struct dma_buf_list *list)
-{
-	struct sg_table *sgt = list->sgt;
-
-	dma_buf_list_release(list);
-	return sgt;
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_put_sgt);

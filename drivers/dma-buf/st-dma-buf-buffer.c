@@ -66,6 +66,13 @@ static struct dma_buf_list *buffer_list(struct buffer *b,
 	case BUFFER_RUNS:
 		return dma_buf_list_from_runs(attach->dev, b->vec, b->nr, dir,
 					      attrs);
+	case BUFFER_TABLE:
+		return dma_buf_list_from_sgt(attach->dev, &b->table, dir, attrs);
+	case BUFFER_COHERENT:
+		b->m->coherent = &b->table;
+		return dma_buf_list_from_coherent(attach->dev, b->m->owner, b,
+						  SZ_4M, b->npages << PAGE_SHIFT,
+						  dir, DMA_ATTR_WRITE_COMBINE);
 	case BUFFER_PHYS:
 		return dma_buf_list_from_phys(attach->dev, b->vec, b->nr, dir,
 					      attrs);
@@ -110,42 +117,6 @@ static void buffer_unmap_list(struct dma_buf_attachment *attach,
 	dma_buf_list_free(list);
 }
 
-/* What exporters that are not converted do, with addresses out of thin air. */
-static struct sg_table *buffer_map_sgt(struct dma_buf_attachment *attach,
-				       enum dma_data_direction dir)
-{
-	struct buffer *b = buffer_of(attach);
-	struct sg_table *sgt = kzalloc_obj(*sgt);
-	struct scatterlist *sg;
-	unsigned int i;
-
-	if (!sgt)
-		return NULL;
-	if (b->map_error || (b->nr && sg_alloc_table(sgt, b->nr, GFP_KERNEL))) {
-		kfree(sgt);
-		return ERR_PTR(b->map_error ?: -ENOMEM);
-	}
-	for_each_sgtable_sg(sgt, sg, i) {
-		sg_set_page(sg, b->m->pages + i, PAGE_SIZE, 0);
-		sg_dma_address(sg) = b->vec[i].paddr;
-		sg_dma_len(sg) = b->vec[i].len;
-	}
-	b->mapped++;
-	return sgt;
-}
-
-static void buffer_unmap_sgt(struct dma_buf_attachment *attach,
-			     struct sg_table *sgt, enum dma_data_direction dir)
-{
-	struct buffer *b = buffer_of(attach);
-
-	KUNIT_EXPECT_EQ(b->m->test, dir, b->m->dir);
-	KUNIT_EXPECT_EQ(b->m->test, sgt->orig_nents, b->nr);
-	sg_free_table(sgt);
-	kfree(sgt);
-	b->mapped--;
-}
-
 static void buffer_release(struct dma_buf *dmabuf)
 {
 	struct buffer *b = dmabuf->priv;
@@ -178,17 +149,8 @@ static const struct dma_buf_ops buffer_pin_ops = {
 	.release = buffer_release,
 };
 
-static const struct dma_buf_ops buffer_sgt_ops = {
-	.attach = buffer_do_attach,
-	.map_dma_buf_sgt = buffer_map_sgt,
-	.unmap_dma_buf_sgt = buffer_unmap_sgt,
-	.release = buffer_release,
-};
-
 static const struct dma_buf_ops *buffer_ops(const struct buffer *b)
 {
-	if (b->kind == BUFFER_SGT)
-		return &buffer_sgt_ops;
 	if (b->can_pin)
 		return &buffer_pin_ops;
 	return b->no_offer ? &buffer_no_offer_ops : &buffer_offer_ops;
@@ -217,6 +179,21 @@ static void buffer_alloc_pages(struct buffer *b)
 	}
 }
 
+static void buffer_alloc_table(struct buffer *b)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (!b->nr)
+		return;
+	KUNIT_ASSERT_EQ(b->m->test, 0,
+			sg_alloc_table(&b->table, b->nr, GFP_KERNEL));
+	for_each_sgtable_sg(&b->table, sg, i) {
+		b->npages += PFN_UP(b->vec[i].len);
+		sg_set_page(sg, phys_to_page(b->vec[i].paddr), b->vec[i].len, 0);
+	}
+}
+
 /* A buffer that everybody is willing to share, for a test to change */
 void buffer_init(struct buffer *b, struct model *m, enum buffer_kind kind,
 		 const struct phys_vec *vec, size_t nr)
@@ -234,6 +211,8 @@ void buffer_init(struct buffer *b, struct model *m, enum buffer_kind kind,
 	};
 	if (kind == BUFFER_PAGES)
 		buffer_alloc_pages(b);
+	if (kind == BUFFER_TABLE || kind == BUFFER_COHERENT)
+		buffer_alloc_table(b);
 }
 
 void buffer_export(struct buffer *b)
@@ -267,6 +246,7 @@ void buffer_put(struct buffer *b)
 	KUNIT_EXPECT_EQ(b->m->test, b->pins, 0);
 	if (b->pages)
 		kunit_kfree(b->m->test, b->pages);
+	sg_free_table(&b->table);
 }
 
 struct dma_buf_list *buffer_map(struct buffer *b)

@@ -5,7 +5,9 @@
  */
 #include <kunit/static_stub.h>
 #include <linux/dma-resv.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 
 #include "st-dma-buf-model.h"
 
@@ -237,6 +239,16 @@ static void runs_that_miss_the_granule_get_no_iova(struct kunit *test)
 	m->attrs = DMA_ATTR_MMIO;
 	m->map_type = PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
 	expect_mapped(m, BUFFER_BAR, bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->alloc_calls, 0);
+}
+
+static void shared_memory_gets_no_iova(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_behind_iommu(m);
+	m->attrs = DMA_ATTR_CC_SHARED;
+	expect_mapped(m, BUFFER_RUNS, ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->alloc_calls, 0);
 }
 
@@ -821,6 +833,7 @@ static void last_page_may_be_partly_used(struct kunit *test)
 	};
 
 	expect_mapped(m, BUFFER_RUNS, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
+	expect_mapped(m, BUFFER_TABLE, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
 	expect_mapped(m, BUFFER_PHYS, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
 	model_behind_iommu(m);
 	expect_mapped(m, BUFFER_RUNS, vec, 2, DMA_BUF_ROUTE_IOVA, 2, 1);
@@ -847,6 +860,81 @@ static void bad_arguments_are_refused(struct kunit *test)
 		list = dma_buf_list_from_runs(NULL, ram(m), 1, m->dir, 0);
 		KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EINVAL);
 	}
+}
+
+static void bad_tables_are_refused(struct kunit *test)
+{
+	const struct phys_vec vec[] = { V(MODEL_RAM, 1), V(MODEL_RAM + SZ_1M, 1) };
+	static const struct {
+		unsigned int entry, offset, length;
+	} bad[] = {
+		{ 0, 512, PAGE_SIZE },		/* starts within a page */
+		{ 0, 0, PAGE_SIZE - 512 },	/* ends within one, not at the end */
+		{ 1, 0, 0 },			/* empty */
+	};
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct scatterlist *sg;
+	struct buffer b;
+	int i;
+
+	for (i = 0; i <= ARRAY_SIZE(bad); i++) {
+		buffer_init(&b, m, BUFFER_TABLE, vec, 2);
+		if (i < ARRAY_SIZE(bad)) {
+			sg = &b.table.sgl[bad[i].entry];
+			sg->offset = bad[i].offset;
+			sg->length = bad[i].length;
+		} else {
+			sg_assign_page(&b.table.sgl[1], NULL);
+		}
+		list = dma_buf_list_from_sgt(m->dev, &b.table, m->dir, 0);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EINVAL);
+		sg_free_table(&b.table);
+	}
+	KUNIT_EXPECT_EQ(test, m->calls, 0);
+}
+
+static void coherent_memory_is_what_its_owner_says(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct buffer b;
+
+	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
+	expect_mapped(m, BUFFER_COHERENT, ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	model_behind_iommu(m);
+	expect_mapped(m, BUFFER_COHERENT, ram(m), 3, DMA_BUF_ROUTE_IOVA, 3, 1);
+	m->iommu = false;
+	model_with_map_ops(m);
+	expect_mapped(m, BUFFER_COHERENT, ram(m), 3, DMA_BUF_ROUTE_MAP_SG, 3, 1);
+
+	m->fail_at = m->calls + 1;
+	buffer_init(&b, m, BUFFER_COHERENT, ram(m), 3);
+	buffer_attach(&b);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -ENOMEM);
+	buffer_put(&b);
+}
+
+/* A pool that was taken from the memory before there was a memmap */
+static void coherent_memory_may_have_no_pages(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
+	model_with_map_ops(m);
+	list = buffer_open(&b, m, BUFFER_COHERENT, bar, 3);
+	expect_list(test, list, DMA_BUF_ROUTE_PER_RUN, 7, 3);
+	buffer_expect_reached(&b, list);
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init(&cursor, list);
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_grant_pages(&cursor));
+	dma_buf_cursor_for_each_chunk(chunk, &cursor)
+		KUNIT_EXPECT_NULL(test, chunk.page);
+	buffer_close(&b, list);
 }
 
 static void memory_without_a_memmap_is_no_system_memory(struct kunit *test)
@@ -884,12 +972,19 @@ static void real_memmap_is_looked_at(struct kunit *test)
 							     1UL << 40));
 #ifdef CONFIG_ZONE_DEVICE
 	{
+		struct dev_pagemap pgmap = { .type = MEMORY_DEVICE_PCI_P2PDMA };
+		struct dev_pagemap *was = page_folio(page)->pgmap;
 		enum zone_type zone = page_zonenum(page);
 		phys_addr_t phys = page_to_phys(page);
 
 		set_page_zone(page, ZONE_DEVICE);
+		page_folio(page)->pgmap = &pgmap;
 		KUNIT_EXPECT_FALSE(test, dma_buf_hw_is_system_memory(phys, 1));
 		KUNIT_EXPECT_FALSE(test, dma_buf_hw_is_system_memory(phys, 2));
+		/* What Xen has for grants is good for DMA. */
+		pgmap.type = MEMORY_DEVICE_GENERIC;
+		KUNIT_EXPECT_TRUE(test, dma_buf_hw_is_system_memory(phys, 1));
+		page_folio(page)->pgmap = was;
 		set_page_zone(page, zone);
 	}
 #endif
@@ -976,6 +1071,52 @@ static void peer_memory_is_not_synced(struct kunit *test)
 	expect_syncs(m, BUFFER_BAR, bar, 3, 0);
 }
 
+/* What the CPU does has a direction of its own, which the model expects here. */
+static void expect_mappings_synced(struct buffer *b,
+				   enum dma_data_direction dir, unsigned int nr)
+{
+	struct model *m = b->m;
+	enum dma_data_direction mapped = m->dir;
+
+	m->dir = dir;
+	m->nr_syncs = 0;
+	dma_resv_lock(b->dmabuf->resv, NULL);
+	dma_buf_sync_mappings_for_cpu(b->dmabuf, dir);
+	KUNIT_EXPECT_EQ(m->test, m->nr_syncs, nr);
+	dma_buf_sync_mappings_for_device(b->dmabuf, dir);
+	KUNIT_EXPECT_EQ(m->test, m->nr_syncs, 2 * nr);
+	dma_resv_unlock(b->dmabuf->resv);
+	m->dir = mapped;
+}
+
+static void cpu_access_syncs_every_mapping(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list, *again;
+	struct sg_table *sgt;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, ram(m), 3);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 3);
+	expect_mappings_synced(&b, DMA_TO_DEVICE, 3);
+	expect_mappings_synced(&b, DMA_FROM_DEVICE, 3);
+
+	again = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
+	sgt = dma_buf_map_attachment_unlocked(b.attach, m->dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 9);
+
+	dma_buf_unmap_attachment_unlocked(b.attach, sgt, m->dir);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 6);
+	buffer_unmap(&b, list);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 3);
+	buffer_unmap(&b, again);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 0);
+	model_expect_clean(m);
+	buffer_put(&b);
+}
+
 /* Pages */
 
 /* Page by page, the chunks of a granted list name the pages of the buffer. */
@@ -1046,6 +1187,7 @@ static void limit_is_the_mask_and_the_bus(struct kunit *test)
 	struct model *m = test->priv;
 
 	kunit_deactivate_static_stub(test, dma_buf_hw_addr_limit);
+	dma_coerce_mask_and_coherent(m->dev, DMA_BIT_MASK(32));
 	KUNIT_EXPECT_EQ(test, dma_buf_hw_addr_limit(m->dev), DMA_BIT_MASK(32));
 	m->dev->bus_dma_limit = DMA_BIT_MASK(31);
 	KUNIT_EXPECT_EQ(test, dma_buf_hw_addr_limit(m->dev), DMA_BIT_MASK(31));
@@ -1068,6 +1210,7 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(one_run_needs_no_iova),
 	KUNIT_CASE(run_to_be_cut_gets_an_iova),
 	KUNIT_CASE(runs_that_miss_the_granule_get_no_iova),
+	KUNIT_CASE(shared_memory_gets_no_iova),
 	KUNIT_CASE(without_iova_each_run_is_mapped),
 	KUNIT_CASE(exhausted_iova_is_not_out_of_reach),
 	KUNIT_CASE(scattered_memory_is_one_range_with_map_ops),
@@ -1095,12 +1238,16 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(range_may_end_where_the_address_space_does),
 	KUNIT_CASE(last_page_may_be_partly_used),
 	KUNIT_CASE(bad_arguments_are_refused),
+	KUNIT_CASE(bad_tables_are_refused),
+	KUNIT_CASE(coherent_memory_is_what_its_owner_says),
+	KUNIT_CASE(coherent_memory_may_have_no_pages),
 	KUNIT_CASE(memory_without_a_memmap_is_no_system_memory),
 	KUNIT_CASE(real_memmap_is_looked_at),
 	KUNIT_CASE(each_chunk_is_synced_once),
 	KUNIT_CASE(iova_is_synced_if_there_are_caches),
 	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
 	KUNIT_CASE(peer_memory_is_not_synced),
+	KUNIT_CASE(cpu_access_syncs_every_mapping),
 	KUNIT_CASE(granted_pages_are_those_of_the_buffer),
 	KUNIT_CASE(memory_without_pages_has_none_to_grant),
 	KUNIT_CASE(limit_is_the_mask_and_the_bus),

@@ -345,6 +345,26 @@ static void model_sg_forget(struct model *m, const struct sg_table *sgt)
 	}
 }
 
+static int model_get_sgtable(struct device *dev, struct sg_table *sgt,
+			     void *cpu_addr, dma_addr_t dma_addr, size_t size,
+			     unsigned long attrs)
+{
+	struct model *m = model_get();
+	struct scatterlist *sg, *from = m->coherent->sgl;
+	unsigned int i;
+
+	/* Only who allocated it can tell what it is. */
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->owner);
+	KUNIT_EXPECT_EQ(m->test, attrs, DMA_ATTR_WRITE_COMBINE);
+	if (model_fails(m) || sg_alloc_table(sgt, m->coherent->nents, GFP_KERNEL))
+		return -ENOMEM;
+	for_each_sgtable_sg(sgt, sg, i) {
+		sg_set_page(sg, sg_page(from), from->length, 0);
+		from = sg_next(from);
+	}
+	return 0;
+}
+
 static int model_map_sgtable(struct device *dev, struct sg_table *sgt,
 			     enum dma_data_direction dir, unsigned long attrs)
 {
@@ -445,6 +465,7 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(iova_destroy);
 	MODEL_STUB(map_phys);
 	MODEL_STUB(unmap_phys);
+	MODEL_STUB(get_sgtable);
 	MODEL_STUB(map_sgtable);
 	MODEL_STUB(unmap_sgtable);
 	MODEL_STUB(sync_for_cpu);
@@ -456,11 +477,8 @@ static void model_install(struct kunit *test)
 #undef MODEL_STUB
 }
 
-/*
- * For the init of a suite. Until a test says otherwise the device is a PCI device
- * with 64 bits and no IOMMU, behind one switch with the exporter's.
- */
-int model_init(struct kunit *test)
+/* For the init of a suite that wants the real world: the devices and memory */
+int model_init_real(struct kunit *test)
 {
 	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
 
@@ -493,8 +511,20 @@ int model_init(struct kunit *test)
 	m->dir = DMA_BIDIRECTIONAL;
 
 	test->priv = m;
-	model_install(test);
-	return 0;
+	return dma_coerce_mask_and_coherent(m->dev, m->mask);
+}
+
+/*
+ * For the init of a suite. Until a test says otherwise the device is a PCI device
+ * with 64 bits and no IOMMU, behind one switch with the exporter's.
+ */
+int model_init(struct kunit *test)
+{
+	int ret = model_init_real(test);
+
+	if (!ret)
+		model_install(test);
+	return ret;
 }
 
 /* For the exit of a suite: whatever the test did, nothing may be left of it. */

@@ -109,6 +109,7 @@ struct model_sync {
  * @nr_links: number of these
  * @iovas: the IOVA ranges
  * @next_iova: where the next one is going to be
+ * @coherent: what is behind the memory that @owner allocated
  */
 struct model {
 	struct kunit *test;
@@ -156,10 +157,12 @@ struct model {
 	unsigned int nr_links;
 	struct model_iova iovas[MODEL_MAX_IOVAS];
 	dma_addr_t next_iova;
+	const struct sg_table *coherent;
 	unsigned int hint;
 };
 
 int model_init(struct kunit *test);
+int model_init_real(struct kunit *test);
 void model_exit(struct kunit *test);
 void model_behind_iommu(struct model *m);
 void model_with_map_ops(struct model *m);
@@ -174,18 +177,20 @@ enum buffer_kind {
 	BUFFER_RUNS,
 	BUFFER_PHYS,
 	BUFFER_BAR,
-	BUFFER_SGT,
+	BUFFER_TABLE,
+	BUFFER_COHERENT,
 };
 
 /**
  * struct buffer - a shared buffer with an importer
  * @m: the hardware
  * @kind: what backs it
- * @vec: the physical ranges that back it; for BUFFER_SGT, the DMA addresses
+ * @vec: the physical ranges that back it
  * @nr: number of these
  * @system: system memory to use instead if the importer cannot reach the BAR
  * @pages: the same as pages, BUFFER_PAGES only
  * @npages: number of these
+ * @table: the same as a table, BUFFER_TABLE and BUFFER_COHERENT only
  * @grant: the exporter grants its pages
  * @no_offer: the exporter has no &dma_buf_ops.peer2peer
  * @can_pin: the exporter has &dma_buf_ops.pin and &dma_buf_ops.unpin
@@ -211,6 +216,7 @@ struct buffer {
 	const struct phys_vec *system;
 	struct page **pages;
 	unsigned long npages;
+	struct sg_table table;
 
 	bool grant;
 	bool no_offer;

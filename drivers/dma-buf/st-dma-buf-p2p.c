@@ -37,7 +37,7 @@ static const struct phys_vec bar[] = {
 struct offer {
 	const char *name;
 	bool static_importer, no_flag, phys_only;
-	bool no_offer, unconverted, no_provider;
+	bool no_offer, no_provider;
 	bool no_p2pdma, not_pci, map_ops, far, unknown;
 	enum dma_buf_p2p_reason answer, reason;
 	bool peer2peer, asked;
@@ -54,8 +54,6 @@ static const struct offer offers[] = {
 	  .no_offer = true, .reason = DMA_BUF_P2P_IMPORTER },
 	{ .name = "exporter_without_peer_memory", .no_offer = true,
 	  .reason = DMA_BUF_P2P_EXPORTER },
-	{ .name = "exporter_not_converted", .unconverted = true,
-	  .reason = DMA_BUF_P2P_UNCONVERTED, .peer2peer = true },
 	{ .name = "private_link_needs_no_route", .far = true, .not_pci = true,
 	  .no_p2pdma = true, .answer = DMA_BUF_P2P_PRIVATE_LINK,
 	  .reason = DMA_BUF_P2P_PRIVATE_LINK, .peer2peer = true, .asked = true },
@@ -107,8 +105,7 @@ static void offer_init(struct buffer *b, struct model *m, const struct offer *o)
 	if (o->unknown)
 		m->map_type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
 
-	buffer_init(b, m, o->unconverted ? BUFFER_SGT : BUFFER_BAR, bar,
-		    ARRAY_SIZE(bar));
+	buffer_init(b, m, BUFFER_BAR, bar, ARRAY_SIZE(bar));
 	b->no_offer = o->no_offer;
 	b->answer = o->answer;
 	if (o->no_provider)
@@ -412,7 +409,7 @@ static void each_reason_has_a_text_of_its_own(struct kunit *test)
 			KUNIT_EXPECT_STRNEQ(test, text,
 					    dma_buf_p2p_reason_text(j));
 	}
-	for (i = 0; i <= DMA_BUF_ROUTE_SG_TABLE; i++) {
+	for (i = 0; i <= DMA_BUF_ROUTE_MAP_SG; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, dma_buf_route_text(i));
 		KUNIT_EXPECT_NULL(test, strchr(dma_buf_route_text(i), ' '));
 	}

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bridges between the page list and the sg_table, buffers at random, and
- * what is left when something fails on the way
+ * The bridge from the page list to the sg_table, buffers at random, and what is
+ * left when something fails on the way
  */
 #include <kunit/static_stub.h>
 #include <linux/dma-resv.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/pci.h>
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
@@ -230,73 +231,6 @@ static void table_without_entries_is_legal(struct kunit *test)
 	buffer_close_table(&b, sgt);
 }
 
-/* From the table to the list */
-
-static void list_of_a_table_has_its_addresses(struct kunit *test)
-{
-	const struct phys_vec vec[] = {
-		V(SZ_1M, 2), V(SZ_2M, 1), { SZ_4M, PAGE_SIZE + 100 },
-	};
-	struct model *m = test->priv;
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk chunk;
-	struct dma_buf_list *list;
-	struct buffer b;
-	int i = 0;
-
-	list = buffer_open(&b, m, BUFFER_SGT, vec, 3);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_route(list), DMA_BUF_ROUTE_SG_TABLE);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), 5);
-	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
-		KUNIT_ASSERT_LT(test, i, 3);
-		KUNIT_EXPECT_EQ(test, chunk.dma_addr, vec[i].paddr);
-		KUNIT_EXPECT_EQ(test, chunk.npages, PFN_UP(vec[i].len));
-		KUNIT_EXPECT_NULL(test, chunk.page);
-		i++;
-	}
-	KUNIT_EXPECT_EQ(test, i, 3);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.route, DMA_BUF_ROUTE_SG_TABLE);
-	buffer_close(&b, list);
-
-	list = buffer_open(&b, m, BUFFER_SGT, vec, 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), 0);
-	buffer_close(&b, list);
-}
-
-static void table_that_is_not_page_aligned_is_refused(struct kunit *test)
-{
-	const struct phys_vec bad[][2] = {
-		{ { SZ_1M + 512, PAGE_SIZE }, V(SZ_2M, 1) },
-		{ { SZ_1M, PAGE_SIZE + 512 }, V(SZ_2M, 1) },
-		{ V(SZ_1M, 1), { SZ_2M, 0 } },
-	};
-	struct buffer b;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		buffer_init(&b, test->priv, BUFFER_SGT, bad[i], 2);
-		buffer_attach(&b);
-		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(buffer_map(&b)), -EINVAL);
-		KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -EINVAL);
-		buffer_put(&b);
-	}
-}
-
-static void exporter_of_a_table_serves_its_own_kind(struct kunit *test)
-{
-	const struct phys_vec vec[] = { V(SZ_1M, 2), V(SZ_2M, 1) };
-	struct sg_table *sgt;
-	struct buffer b;
-
-	sgt = buffer_open_table(&b, test->priv, BUFFER_SGT, vec, 2);
-	KUNIT_EXPECT_EQ(test, sgt->nents, 2);
-	KUNIT_EXPECT_EQ(test, sg_dma_address(sgt->sgl), SZ_1M);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.route, DMA_BUF_ROUTE_SG_TABLE);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.nchunks, 2);
-	buffer_close_table(&b, sgt);
-	KUNIT_EXPECT_EQ(test, b.mapped, 0);
-}
-
 /* At random */
 
 static size_t random_runs(struct model *m, struct rnd_state *rnd,
@@ -336,6 +270,9 @@ static void random_round(struct model *m, enum buffer_kind kind,
 
 static void random_layouts(struct kunit *test, enum machine machine)
 {
+	static const enum buffer_kind kinds[] = {
+		BUFFER_PAGES, BUFFER_RUNS, BUFFER_TABLE,
+	};
 	struct phys_vec vec[RANDOM_RUNS];
 	struct model *m = test->priv;
 	struct rnd_state rnd;
@@ -348,7 +285,7 @@ static void random_layouts(struct kunit *test, enum machine machine)
 	for (round = 0; round < RANDOM_ROUNDS; round++) {
 		size_t nr = random_runs(m, &rnd, vec);
 
-		random_round(m, round % 2 ? BUFFER_PAGES : BUFFER_RUNS, vec, nr);
+		random_round(m, kinds[round % ARRAY_SIZE(kinds)], vec, nr);
 		cond_resched();
 	}
 }
@@ -366,6 +303,109 @@ static void random_layouts_behind_an_iommu(struct kunit *test)
 static void random_layouts_with_map_ops(struct kunit *test)
 {
 	random_layouts(test, MAP_OPS);
+}
+
+/* As it was: the table of an exporter with pages, against the real DMA API */
+
+static void expect_same_half(struct kunit *test, struct sg_table *was,
+			     struct sg_table *is, bool addrs)
+{
+	struct scatterlist *a = was->sgl, *b = is->sgl;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, was->orig_nents, is->orig_nents);
+	for (i = 0; i < was->orig_nents; i++, a = sg_next(a), b = sg_next(b)) {
+		KUNIT_ASSERT_PTR_EQ(test, sg_page(a), sg_page(b));
+		KUNIT_ASSERT_EQ(test, a->offset, b->offset);
+	}
+	a = was->sgl;
+	b = is->sgl;
+	KUNIT_ASSERT_EQ(test, was->nents, is->nents);
+	for (i = 0; i < was->nents; i++, a = sg_next(a), b = sg_next(b)) {
+		KUNIT_ASSERT_EQ(test, sg_dma_len(a), sg_dma_len(b));
+		if (addrs)
+			KUNIT_ASSERT_EQ(test, sg_dma_address(a), sg_dma_address(b));
+	}
+}
+
+static void expect_same_table(struct kunit *test, struct device *dev,
+			      const struct phys_vec *vec, size_t nr)
+{
+	bool iommu = dma_get_merge_boundary(dev);
+	struct dma_buf_list *list;
+	struct sg_table was, *is;
+	struct page **pages;
+	size_t i, n = 0, at;
+
+	for (i = 0; i < nr; i++)
+		n += PFN_UP(vec[i].len);
+	pages = kunit_kmalloc_array(test, n, sizeof(*pages), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (i = 0, n = 0; i < nr; i++)
+		for (at = 0; at < vec[i].len; at += PAGE_SIZE)
+			pages[n++] = phys_to_page(vec[i].paddr + at);
+
+	KUNIT_ASSERT_EQ(test, 0, sg_alloc_table_from_pages(&was, pages, n, 0,
+							    n << PAGE_SHIFT, GFP_KERNEL));
+	KUNIT_ASSERT_EQ(test, 0, dma_map_sgtable(dev, &was, DMA_TO_DEVICE, 0));
+	list = dma_buf_list_from_pages(dev, pages, n, DMA_TO_DEVICE, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	is = dma_buf_sgt_from_list(list);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, is);
+
+	expect_same_half(test, &was, is, !iommu);
+
+	dma_buf_list_free(dma_buf_sgt_put_list(is));
+	dma_unmap_sgtable(dev, &was, DMA_TO_DEVICE, 0);
+	sg_free_table(&was);
+	kunit_kfree(test, pages);
+}
+
+static void random_same_tables(struct kunit *test, struct device *dev)
+{
+	static struct device_dma_parameters parms;
+	unsigned int max = dma_get_max_seg_size(dev);
+	struct phys_vec vec[RANDOM_RUNS];
+	struct model *m = test->priv;
+	struct rnd_state rnd;
+	u64 used = seed ?: get_random_u64();
+	int round;
+
+	kunit_info(test, "dmabuf_kunit.seed=%llu", used);
+	prandom_seed_state(&rnd, used);
+	if (!dev->dma_parms)
+		dev->dma_parms = &parms;
+	for (round = 0; round < RANDOM_ROUNDS / 4; round++) {
+		size_t nr = random_runs(m, &rnd, vec);
+
+		/* 64 KiB, which is the default, or more */
+		dma_set_max_seg_size(dev, SZ_64K << prandom_u32_state(&rnd) % 16);
+		if (nr)
+			expect_same_table(test, dev, vec, nr);
+		cond_resched();
+	}
+	dma_set_max_seg_size(dev, max);
+}
+
+static void table_is_what_it_was(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	random_same_tables(test, m->dev);
+}
+
+static void table_is_what_it_was_behind_an_iommu(struct kunit *test)
+{
+	struct pci_dev *pdev = NULL;
+
+	/* Any will do, the DMA API does not ask if there is a driver. */
+	for_each_pci_dev(pdev)
+		if (dma_get_merge_boundary(&pdev->dev))
+			break;
+	if (!pdev)
+		kunit_skip(test, "no PCI device behind an IOMMU");
+	random_same_tables(test, &pdev->dev);
+	pci_dev_put(pdev);
 }
 
 /* One failure after the other */
@@ -486,9 +526,6 @@ static struct kunit_case sgt_cases[] = {
 	KUNIT_CASE(iova_is_merged_up_to_the_segment_size),
 	KUNIT_CASE(long_chunks_are_cut_at_32_bits),
 	KUNIT_CASE(table_without_entries_is_legal),
-	KUNIT_CASE(list_of_a_table_has_its_addresses),
-	KUNIT_CASE(table_that_is_not_page_aligned_is_refused),
-	KUNIT_CASE(exporter_of_a_table_serves_its_own_kind),
 	KUNIT_CASE_SLOW(random_layouts_without_an_iommu),
 	KUNIT_CASE_SLOW(random_layouts_behind_an_iommu),
 	KUNIT_CASE_SLOW(random_layouts_with_map_ops),
@@ -507,4 +544,17 @@ static struct kunit_suite sgt_suite = {
 	.test_cases = sgt_cases,
 };
 
-kunit_test_suite(sgt_suite);
+static struct kunit_case same_cases[] = {
+	KUNIT_CASE(table_is_what_it_was),
+	KUNIT_CASE(table_is_what_it_was_behind_an_iommu),
+	{ }
+};
+
+static struct kunit_suite same_suite = {
+	.name = "dma-buf-sgt-real",
+	.init = model_init_real,
+	.exit = model_exit,
+	.test_cases = same_cases,
+};
+
+kunit_test_suites(&sgt_suite, &same_suite);

@@ -13,6 +13,7 @@ struct device;
 struct dma_buf_attachment;
 struct dma_buf_list;
 struct p2pdma_provider;
+struct sg_table;
 
 /**
  * DOC: overview
@@ -38,7 +39,8 @@ struct p2pdma_provider;
  *
  * An exporter says what backs the buffer and the core maps it for the device,
  * see dma_buf_list_from_pages(), dma_buf_list_from_runs(),
- * dma_buf_list_from_bar() and dma_buf_list_from_phys().
+ * dma_buf_list_from_sgt() and dma_buf_list_from_coherent() for system memory,
+ * dma_buf_list_from_bar() and dma_buf_list_from_phys() for all else.
  *
  * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
  * BAR of 1 TiB is one chunk. A list without chunks is legal.
@@ -69,7 +71,6 @@ struct dma_buf_chunk {
  * @DMA_BUF_ROUTE_PER_RUN: dma_map_phys() for each physically contiguous run
  * @DMA_BUF_ROUTE_MAP_SG: dma_map_sgtable(), for devices with their own
  *	&struct dma_map_ops
- * @DMA_BUF_ROUTE_SG_TABLE: the sg_table of an exporter which is not converted
  *
  * A route is named after what was called, not after what the hardware makes of
  * it: without an IOMMU DMA_BUF_ROUTE_PER_RUN yields physical addresses.
@@ -80,7 +81,6 @@ enum dma_buf_route {
 	DMA_BUF_ROUTE_IOVA,
 	DMA_BUF_ROUTE_PER_RUN,
 	DMA_BUF_ROUTE_MAP_SG,
-	DMA_BUF_ROUTE_SG_TABLE,
 };
 
 /**
@@ -248,6 +248,13 @@ struct dma_buf_list *
 dma_buf_list_from_runs(struct device *dev, const struct phys_vec *runs,
 		       size_t nr_runs, enum dma_data_direction dir,
 		       unsigned long attrs);
+struct dma_buf_list *
+dma_buf_list_from_sgt(struct device *dev, const struct sg_table *sgt,
+		      enum dma_data_direction dir, unsigned long attrs);
+struct dma_buf_list *
+dma_buf_list_from_coherent(struct device *dev, struct device *owner,
+			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
+			   enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
 dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 		      struct p2pdma_provider *provider,

@@ -42,8 +42,6 @@ struct dma_buf_attachment;
  * @DMA_BUF_P2P_PRIVATE_LINK: over a link that only the two drivers know
  * @DMA_BUF_P2P_PHYS: the importer takes physical addresses and never maps, see
  *	&dma_buf_attach_ops.phys_only
- * @DMA_BUF_P2P_UNCONVERTED: the exporter still makes an sg_table and decides for
- *	itself
  * @DMA_BUF_P2P_IMPORTER: the importer does not handle peer memory
  * @DMA_BUF_P2P_EXPORTER: the exporter has no peer memory
  * @DMA_BUF_P2P_NOT_PCI: the importing device is not a PCI device
@@ -73,7 +71,6 @@ enum dma_buf_p2p_reason {
 	DMA_BUF_P2P_OK,
 	DMA_BUF_P2P_PRIVATE_LINK,
 	DMA_BUF_P2P_PHYS,
-	DMA_BUF_P2P_UNCONVERTED,
 	DMA_BUF_P2P_IMPORTER,
 	DMA_BUF_P2P_EXPORTER,
 	DMA_BUF_P2P_NOT_PCI,

@@ -246,7 +246,7 @@ TEST_F(p2p, udmabuf_is_imported)
 	EXPECT_STREQ("exporter has no peer memory", info.map_reason);
 }
 
-TEST_F(p2p, exporter_that_is_not_converted_is_imported)
+TEST_F(p2p, heap_is_imported_from_system_memory)
 {
 	struct dma_heap_allocation_data data = {
 		.len = self->size, .fd_flags = O_RDWR | O_CLOEXEC,
@@ -264,9 +264,9 @@ TEST_F(p2p, exporter_that_is_not_converted_is_imported)
 
 	ASSERT_EQ(0, edu_attach(self->edu.fd, data.fd, 0));
 	EXPECT_BYTES(data.fd, map);
-	ASSERT_EQ(0, edu_query(self->edu.fd, &info));
-	EXPECT_STREQ("sg-table", info.route);
-	EXPECT_STREQ("exporter not converted, decides itself", info.reason);
+	EXPECT_INFO(data.fd, info);
+	EXPECT_EQ(0, info.peer);
+	EXPECT_STREQ("exporter has no peer memory", info.map_reason);
 }
 
 TEST_F(p2p, bad_allocations_are_refused)

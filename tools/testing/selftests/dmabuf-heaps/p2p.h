@@ -206,9 +206,6 @@ static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
 
 	if (p2p_fdinfo(fd, text, sizeof(text)))
 		return false;
-	/* An exporter that still makes an sg_table does not say. */
-	if (!strcmp(info->route, "sg-table"))
-		memory = "unknown";
 
 	snprintf(attach, sizeof(attach), "\nattach:\t%s peer2peer=%s reason=%s\n",
 		 pci, info->peer2peer ? "yes" : "no", info->reason);

@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-series.sh [REVISIONS [TREE]] - what a maintainer's build robot would say
+#
+# For each commit: every object that it touches builds with W=1 and sparse, with
+# no warning that the base does not have, checkpatch --strict and kernel-doc are
+# quiet. What was found good is remembered in build/check, so that it goes on
+# where it was interrupted.
+# shellcheck source=testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+TREE=${2:-$TREE}
+dir=${CHECK:-$BUILD/check}
+src=$dir/linux out=$dir/x86_64 done=$dir/done
+# Debian's sparse does not know the word yet.
+sparse='-D__typeof_unqual__=__typeof__'
+need git make gcc sparse perl
+gitenv
+git=(git -C "$TREE")
+range=${1:-base..HEAD}
+mapfile -t commits < <("${git[@]}" rev-list --reverse "$range" --) || exit
+[ ${#commits[@]} -gt 0 ] || die "no commits in $range"
+base=$("${git[@]}" rev-parse -q --verify base^0) || die "no tag base in $TREE: run ./run tree first"
+space "$dir" 6
+mkdir -p "$done" "$dir/warn"
+
+make=(make -C "$src" "O=$out" "-j$JOBS" ARCH=x86_64 LOCALVERSION=)
+if command -v ccache >/dev/null; then
+	ccache_env
+	make+=("CC=ccache gcc")
+fi
+
+checkout() {	# COMMIT
+	git -C "$src" checkout -q --detach "$1" -- && git -C "$src" reset -q --hard || return
+	# Kconfig would ask about what is new.
+	[ ! -e "$out/.config" ] || "${make[@]}" olddefconfig >"$dir/config.log" 2>&1 || die "Kconfig fails: see $dir/config.log"
+}
+
+configure() {
+	local c=$src/scripts/config
+	"${make[@]}" allmodconfig || return
+	"$c" --file "$out/.config" -d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR \
+		-d DRM_XE_WERROR -d DRM_I915_WERROR -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE \
+		-d MODVERSIONS -d MODULE_SIG -d RANDSTRUCT_FULL -e RANDSTRUCT_NONE -d GCC_PLUGINS \
+		-e DMABUF_HEAPS -e DMABUF_HEAPS_SYSTEM -e DMABUF_HEAPS_SYSTEM_CC_SHARED
+	"${make[@]}" olddefconfig && "${make[@]}" prepare
+}
+
+# objects COMMIT: what x86_64 builds of the files that it touches
+objects() {
+	"${git[@]}" show --format= --name-only --diff-filter=AM "$1" -- '*.c' |
+		grep -vE '^(tools|rust|samples/dma-buf/edu-test|drivers/gpu/drm/imagination|.*/mock_dmabuf)|gem/selftests/|/armada/|xe/tests/' |
+		sed 's/\.c$/.o/'
+	# These are part of another one.
+	"${git[@]}" show --format= --name-only --diff-filter=AM "$1" |
+		sed -n 's|gem/selftests/.*|gem/i915_gem_dmabuf.o|p; s|xe/tests/\(xe_[a-z_]*\)\.c|xe/\1.o|p'
+}
+
+# warnings OBJECT...: one line each, without what moves when lines move
+warnings() {
+	# shellcheck disable=SC2016
+	"${make[@]}" -k W=1 C=2 "CHECK=sparse $sparse" "$@" >"$dir/make.log" 2>&1
+	local rc=$?
+	grep -aE '(warning|error|Warning|Error):?|\*\*\*' "$dir/make.log" |
+		sed -E "s|$src/||g; s/:[0-9]+(:[0-9]+)?:/:/g; s/(line|:) *[0-9]+/\1/g" | sort -u
+	return $rc
+}
+
+# What the base warns of in all objects of the series, once
+of_base() {
+	local objs o list=() key
+	mapfile -t objs < <(for o in "${commits[@]}"; do objects "$o"; done | sort -u)
+	key=$dir/warn/$(printf '%s\n' "${objs[@]}" | sha1sum | cut -c1-20)
+	known=$key
+	[ ! -e "$key" ] || return 0
+	checkout "$base" || return
+	for o in "${objs[@]}"; do
+		[ ! -e "$src/${o%.o}.c" ] || list+=("$o")
+	done
+	say "compiling ${#list[@]} objects of the base"
+	warnings "${list[@]}" >"$key.tmp" || :
+	mv "$key.tmp" "$key"
+}
+
+check_patch() {	# COMMIT
+	"${git[@]}" format-patch -1 --stdout "$1" |
+		perl "$src/scripts/checkpatch.pl" --no-tree --root="$src" --strict --no-summary --terse \
+			--ignore FILE_PATH_CHANGES,MAINTAINERS_WRAP,COMMIT_LOG_LONG_LINE,EMAIL_SUBJECT -
+}
+
+check_doc() {	# COMMIT
+	local files
+	mapfile -t files < <("${git[@]}" show --format= --name-only --diff-filter=AM "$1" -- 'drivers/dma-buf/*.c' \
+		'include/linux/dma-buf*.h' 'include/drm/*.h' 'drivers/gpu/drm/drm_prime.c' 'drivers/gpu/drm/ttm/*.c')
+	[ ${#files[@]} -eq 0 ] || (cd "$src" && scripts/kernel-doc -none -Wall "${files[@]}" 2>&1 |
+		grep -v "^Warning: Python" | grep -E "warning|error")
+}
+
+check() {	# COMMIT
+	local objs new rc=0
+	mapfile -t objs < <(objects "$1" | sort -u)
+	checkout "$1" || return
+	if [ ${#objs[@]} -gt 0 ]; then
+		new=$(warnings "${objs[@]}") || { echo "does not build"; rc=1; }
+		new=$(comm -23 <(echo "$new") "$known")
+		[ -z "$new" ] || { echo "$new"; rc=1; }
+	fi
+	new=$(check_patch "$1") || { echo "$new"; rc=1; }
+	new=$(check_doc "$1")
+	[ -z "$new" ] || { echo "$new"; rc=1; }
+	return $rc
+}
+
+if [ ! -e "$src/.git" ]; then
+	"${git[@]}" worktree prune
+	"${git[@]}" worktree add -q --detach "$src" "$base" || die "cannot make a worktree in $src"
+fi
+checkout "$base" || die "cannot check out in $src"
+[ -e "$out/.config" ] || step "configuring for x86_64" "$LOG/check-config.log" configure || { rm -f "$out/.config"; exit 1; }
+
+of_base || die "cannot build the base in $src"
+
+at=0
+for commit in "${commits[@]}"; do
+	at=$((at + 1))
+	subject="$at/${#commits[@]} $("${git[@]}" show -s --format=%s "$commit")"
+	# The same change on the same tree needs no second look.
+	key=$({ "${git[@]}" rev-parse "$commit^{tree}" "$commit^^{tree}"; "${git[@]}" show -s --format=%B "$commit"
+		cat "$0"; } | sha1sum | cut -c1-20)
+	if [ ! -e "$done/$key" ]; then
+		say "checking $subject"
+		found=$(check "$commit") && : >"$done/$key" || { echo "$found" | sed 's/^/  /'; cp "$dir/make.log" "$dir/failed-$at.log"; }
+	fi
+	if [ -e "$done/$key" ]; then ok "$subject"; else not_ok "$subject"; fi
+done
+totals

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The state of the roll-out, from the patched tree itself.
+
+	rollout.py objects ARCH	objects to compile for that architecture
+	rollout.py table	the table, in the form the README has
+	rollout.py write	put it into the README
+	rollout.py check	TAP: is all of it true
+
+Which exporters there are and what they return is read from the source. What the
+source does not say stands in rollout.table: an sg_table that the driver keeps for
+itself, and which tests run the exporter. A test that is named there must exist,
+and the table in the README must be this one.
+"""
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(HERE)
+TREE = os.environ.get('TREE', os.path.join(TOP, 'build/linux'))
+BEGIN, END = '<!-- rollout: begin -->', '<!-- rollout: end -->'
+# Not built by themselves
+PART_OF = {'drivers/gpu/drm/i915/gem/selftests/mock_dmabuf.c':
+           'drivers/gpu/drm/i915/gem/i915_gem_dmabuf.c'}
+ARM = ('drivers/gpu/drm/armada/armada_gem.c',)
+# Those that 7.3 does not have
+NEW = ('drivers/gpu/drm/qxl/qxl_prime.c', 'samples/dma-buf/dma-buf-bar.c')
+TESTS = ('drivers/dma-buf/st-dma-buf-', 'drivers/gpu/drm/ttm/tests/')
+OPS = re.compile(r'^(?:static )?(?:const )?struct (?:virtio_)?dma_buf_ops (\w+) ?=\s*\{(.*?)^\};', re.M | re.S)
+
+
+def die(text):
+    sys.exit('error: ' + text)
+
+
+def slurp(path):
+    with open(path, encoding='utf-8', errors='replace') as file:
+        return file.read()
+
+
+def exporters():
+    """(file, ops, converted) of all there are, ours among them."""
+    run = subprocess.run(['git', 'grep', '-lE', r'struct (virtio_)?dma_buf_ops \w+ ?=', '--', '*.c'],
+                         cwd=TREE, stdout=subprocess.PIPE, check=False, text=True)
+    found = []
+    for path in run.stdout.split():
+        if path.startswith(TESTS):
+            continue
+        for ops, body in OPS.findall(slurp(os.path.join(TREE, path))):
+            if not re.search(r'\.map_dma_buf(_sgt)?\s*=', body):
+                die(f'{path}: {ops} maps nothing')
+            found.append((path, ops, '.map_dma_buf_sgt' not in body))
+    return found or die(f'no exporters in {TREE}: run ./run tree first')
+
+
+def notes():
+    """file: (table of its own, tests)"""
+    found = {}
+    path = os.path.join(HERE, 'rollout.table')
+    for number, line in enumerate(slurp(path).splitlines(), 1):
+        if not line.strip() or line.startswith('#'):
+            continue
+        fields = [field.strip() for field in line.split('|')]
+        if len(fields) != 3 or fields[0] in found:
+            die(f'{path}:{number}: three fields, and each file once')
+        found[fields[0]] = fields[1:]
+    return found
+
+
+def known_tests():
+    """What can be named as a test, and how its line in the log of its part looks."""
+    tests = {}
+    rows = slurp(os.path.join(HERE, 'matrix.table')).replace('\\\n', '')
+    for line in rows.splitlines():
+        if line.strip() and not line.startswith('#'):
+            name = line.split('|')[0].strip()
+            tests[name] = ('matrix', f' - matrix .*: {re.escape(name)}$')
+    for name in re.findall(r'^\s*(?:machines=\()?"(\S+) \S+ \S+ \S+ ',
+                           slurp(os.path.join(HERE, 'selftest.sh')), re.M):
+        tests[name] = ('selftest', f' - {re.escape(name)}: ')
+    return tests
+
+
+def table():
+    extra = notes()
+    found = exporters()
+    lines = ['| exporter | on the list | sg_table of its own | compiled on | run by |',
+             '|---|---|---|---|---|']
+    for path, ops, converted in found:
+        own, tests = extra.get(path, ('?', '?'))
+        short = re.sub(r'^drivers/(gpu/)?', '', path)
+        lines.append(f'| {short} `{ops}` | {"yes" if converted else "no"} | {own or "-"} | '
+                     f'{"arm" if path in ARM else "x86_64"} | {tests or "-"} |')
+    known = [converted for path, _, converted in found if path not in NEW]
+    lines += ['', f'{sum(known)} of {len(known)} exporters of 7.3; qxl and the sample are new.']
+    return '\n'.join(lines)
+
+
+def readme():
+    return slurp(os.path.join(TOP, 'README.md'))
+
+
+def in_readme():
+    match = re.search(re.escape(BEGIN) + r'\n(.*?)\n' + re.escape(END), readme(), re.S)
+    return match.group(1) if match else die('README.md has no place for the table')
+
+
+def objects(arch):
+    for path in sorted({PART_OF.get(path, path) for path, _, _ in exporters()}):
+        if (path in ARM) == (arch == 'arm'):
+            print(path.removesuffix('.c') + '.o')
+
+
+def check():
+    """TAP; the logs of the tests that ran before this one are looked at."""
+    results, tests, extra = [], known_tests(), notes()
+    files = {path for path, _, _ in exporters()}
+    results.append(('the README has the table of this tree', in_readme() == table()))
+    results.append(('each exporter has a row in rollout.table, and no other', files == set(extra)))
+    for path, (_, run) in sorted(extra.items()):
+        for name in run.split():
+            part, line = tests.get(name, ('', ''))
+            log = os.path.join(os.environ.get('LOG', os.path.join(TOP, 'build/log')), part + '.log')
+            ran = part and os.path.exists(log)
+            good = part and (not ran or (re.search('^ok [0-9]+' + line, slurp(log), re.M) and
+                                         not re.search('^not ok [0-9]+' + line, slurp(log), re.M)))
+            results.append((f'{path}: {name} {"has passed" if ran else "exists"}', good))
+    for number, (text, good) in enumerate(results, 1):
+        print(f'{"ok" if good else "not ok"} {number} - {text}')
+    failed = sum(not good for _, good in results)
+    print(f'# totals: pass:{len(results) - failed} fail:{failed} skip:0')
+    sys.exit(failed > 0)
+
+
+def write():
+    text = readme()
+    with open(os.path.join(TOP, 'README.md'), 'w', encoding='utf-8') as file:
+        file.write(text.replace(in_readme(), table()))
+
+
+def main():
+    command = sys.argv[1:] or ['']
+    if command[0] == 'objects' and len(command) == 2:
+        objects(command[1])
+    elif command == ['table']:
+        print(table())
+    elif command == ['write']:
+        write()
+    elif command == ['check']:
+        check()
+    else:
+        die(__doc__)
+
+
+main()
