@@ -3,8 +3,7 @@
 #
 # kunit-qemu.sh [fast|debug] - KUnit in a real kernel: what is built in runs at
 # boot behind an IOMMU, on the debug kernel under everything that checks. Any
-# report of the
-# kernel counts as a failure.
+# report of the kernel counts as a failure.
 # shellcheck source=testbed/lib.sh disable=SC2034
 
 set -eu

@@ -135,9 +135,9 @@ def check():
 
 
 def write():
-    text = readme()
+    text = readme().replace(in_readme(), table())
     with open(os.path.join(TOP, 'README.md'), 'w', encoding='utf-8') as file:
-        file.write(text.replace(in_readme(), table()))
+        file.write(text)
 
 
 def main():
