@@ -25,11 +25,11 @@ from screen import Screen
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
 FIELDS = ('name', 'topology', 'devices', 'cpu', 'iommu', 'args', 'run', 'expect')
-COLUMNS = ('attach', 'memory', 'route', 'reason', 'chunks', 'verified',
-           'system', 'confined', 'pixels')
+COLUMNS = ('exporter', 'importer', 'attach', 'memory', 'route', 'reason', 'chunks', 'error',
+           'verified', 'system', 'confined', 'pixels')
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
-            'testbed/guest/scanout.c',
+            'testbed/guest/scanout.c', 'testbed/guest/exporters.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c')
 
 
@@ -47,9 +47,12 @@ def pairs(text):
 
 def read_table(path):
     rows = []
+    joined = ''
     with open(path, encoding='utf-8') as table:
         for number, line in enumerate(table, 1):
-            if not line.strip() or line.startswith('#'):
+            line = joined + line.strip()
+            joined = line[:-1] if line.endswith('\\') else ''
+            if joined or not line or line.startswith('#'):
                 continue
             fields = [field.strip() for field in line.split('|')]
             if len(fields) != len(FIELDS):
@@ -59,6 +62,8 @@ def read_table(path):
             if not all(row['expect']):
                 die(f'{path}:{number}: expected results are key=value pairs')
             rows.append(row)
+    if joined:
+        die(f'{path}: ends in the middle of a row')
     return rows
 
 
@@ -87,7 +92,7 @@ def boot(row, options):
                '-r', row['run'], '-s', str(options.timeout)]
     start = time.monotonic()
     screen = None
-    if 'virtio-gpu' in row['devices']:
+    if any('pixels' in expect for expect in row['expect']):
         screen = Screen(log.removesuffix('.log'))
         command += ['-q', screen.qemu_args()]
         threading.Thread(target=screen.watch, args=(options.timeout,),

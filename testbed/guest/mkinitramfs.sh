@@ -5,7 +5,8 @@
 #
 # Packs busybox, init, every module of that kernel build (for modprobe) and the
 # files named: modules (*.ko, for insmod) into /lib, all else into /bin. C files
-# are compiled with the headers of that build.
+# are compiled with the headers of that build, and can include any file of its
+# source by path.
 
 set -eu
 
@@ -40,7 +41,7 @@ for file; do
 	*.ko) cp "$file" "$root/lib/" ;;
 	*.c)
 		name=$(basename "$file" .c)
-		${CC:-gcc} -O2 -Wall -static ${build:+-isystem "$build/usr/include"} \
+		${CC:-gcc} -O2 -Wall -static ${build:+-isystem "$build/usr/include" -idirafter "$build/source"} \
 			-o "$root/bin/$name" "$file" || die "cannot compile $file" ;;
 	*) install -m 755 "$file" "$root/bin/" ;;
 	esac

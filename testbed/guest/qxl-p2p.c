@@ -11,13 +11,10 @@
  */
 #define _GNU_SOURCE
 #include <getopt.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-#include <drm/drm.h>
+#include "guest.h"
+
 #include <drm/qxl_drm.h>
-
-#include "../../tools/testing/selftests/dmabuf-heaps/p2p.h"
 
 #define SIZE	(3 * 4096)
 #define MIB	(1 << 20)
@@ -27,46 +24,6 @@ static bool route_only;
 static int card, card_nr, buf;
 static struct p2p_dev edu;
 static char *map;
-
-static void die(const char *what, int ret)
-{
-	fprintf(stderr, "qxl-p2p: %s: %s\n", what, ret ? strerror(-ret) : "no");
-	exit(1);
-}
-
-static void check(const char *what, int ret)
-{
-	if (ret < 0)
-		die(what, ret);
-}
-
-static void expect(const char *what, bool right)
-{
-	if (!right)
-		die(what, 0);
-}
-
-static int open_qxl(void)
-{
-	char path[32], name[8];
-	int fd;
-
-	for (card_nr = 0; card_nr < 8; card_nr++) {
-		struct drm_version version = {
-			.name = name, .name_len = sizeof(name),
-		};
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", card_nr);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &version) &&
-		    version.name_len == 3 && !memcmp(name, "qxl", 3))
-			return fd;
-		close(fd);
-	}
-	return -ENODEV;
-}
 
 /* A new buffer in VRAM, returns its handle. */
 static int qxl_alloc(size_t size)
@@ -79,17 +36,7 @@ static int qxl_alloc(size_t size)
 
 static int qxl_export(size_t size)
 {
-	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
-	struct drm_gem_close gem = { };
-	int handle = qxl_alloc(size);
-
-	check("allocating a buffer", handle);
-	prime.handle = gem.handle = handle;
-	check("exporting it", p2p_errno(ioctl(card, DRM_IOCTL_PRIME_HANDLE_TO_FD,
-					      &prime)));
-	check("closing the handle", p2p_errno(ioctl(card, DRM_IOCTL_GEM_CLOSE,
-						    &gem)));
-	return prime.fd;
+	return drm_export(card, check("allocating a buffer", qxl_alloc(size)));
 }
 
 /* Returns the number of bytes that are right. */
@@ -238,8 +185,7 @@ int main(int argc, char **argv)
 		}
 	}
 
-	card = open_qxl();
-	check("no qxl", card);
+	card = drm_open("qxl", &card_nr);
 	check("no " EDU_NODES "*, is dma-buf-edu loaded and an edu device there",
 	      p2p_open(&edu, EDU_NODES));
 

@@ -9,48 +9,16 @@
  * is at its other end has looked at the display.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
-#include <stdint.h>
 #include <termios.h>
-#include <sys/types.h>
 
-#include <drm/drm.h>
+#include "guest.h"
+
 #include <drm/drm_fourcc.h>
 #include <drm/qxl_drm.h>
-#include <linux/iommufd.h>
-#include <linux/vfio.h>
-
-#include "../../tools/testing/selftests/dmabuf-heaps/p2p.h"
 
 #define WIDTH	640
 #define HEIGHT	480
 #define SIZE	(WIDTH * HEIGHT * 4)
-
-static void die(const char *what, int ret)
-{
-	fprintf(stderr, "scanout: %s: %s\n", what, strerror(-ret));
-	exit(1);
-}
-
-static int check(const char *what, int ret)
-{
-	if (ret < 0)
-		die(what, ret);
-	return ret;
-}
-
-static int call(const char *what, int fd, unsigned long request, void *arg)
-{
-	return check(what, p2p_errno(ioctl(fd, request, arg)));
-}
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = check(path, p2p_errno(open(path, O_WRONLY)));
-
-	check(path, p2p_errno(write(fd, text, strlen(text))));
-	close(fd);
-}
 
 /* matrix.py draws the same. */
 static void draw(uint32_t *pixels)
@@ -70,31 +38,6 @@ static void draw(uint32_t *pixels)
 	}
 }
 
-static int drm_open(const char *driver)
-{
-	char path[32], name[32];
-	int i, fd;
-
-	for (i = 0; i < 8; i++) {
-		struct drm_version version = {
-			.name = name, .name_len = sizeof(name) - 1,
-		};
-
-		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (!ioctl(fd, DRM_IOCTL_VERSION, &version)) {
-			name[version.name_len] = 0;
-			if (!strcmp(name, driver))
-				return fd;
-		}
-		close(fd);
-	}
-	die(driver, -ENODEV);
-	return -1;
-}
-
 /* The exporters: a dma-buf, and its memory mapped for the CPU. */
 
 static int export_sample(void **map)
@@ -111,94 +54,17 @@ static int export_sample(void **map)
 static int export_qxl(void **map)
 {
 	struct drm_qxl_alloc alloc = { .size = SIZE };
-	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
-	int card = drm_open("qxl");
+	int card = drm_open("qxl", NULL), fd;
 
 	call("allocating a buffer", card, DRM_IOCTL_QXL_ALLOC, &alloc);
-	prime.handle = alloc.handle;
-	call("exporting it", card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
-	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, prime.fd, 0);
-	return prime.fd;
-}
-
-/* ivshmem's PCI address, and its vfio device once vfio-pci has it. */
-static int vfio_open(void)
-{
-	char path[128], bdf[32] = "";
-	glob_t found;
-	size_t i;
-	int fd;
-
-	check("looking for devices",
-	      glob("/sys/bus/pci/devices/*/device", 0, NULL, &found) ? -ENOENT : 0);
-	for (i = 0; i < found.gl_pathc; i++) {
-		char id[16] = "";
-
-		p2p_read_file(found.gl_pathv[i], id, sizeof(id));
-		if (!strncmp(id, "0x1110", 6))
-			sscanf(found.gl_pathv[i], "/sys/bus/pci/devices/%31[^/]", bdf);
-	}
-	globfree(&found);
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver/unbind", bdf);
-	write_file(path, bdf);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", bdf);
-	write_file(path, "vfio-pci");
-	write_file("/sys/bus/pci/drivers_probe", bdf);
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev/*", bdf);
-	check(path, glob(path, 0, NULL, &found) ? -ENOENT : 0);
-	snprintf(path, sizeof(path), "/dev/vfio/devices/%s",
-		 strrchr(found.gl_pathv[0], '/') + 1);
-	globfree(&found);
-	fd = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
+	fd = drm_export(card, alloc.handle);
+	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return fd;
 }
 
 static int export_vfio(void **map)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
-	struct vfio_region_info region = {
-		.argsz = sizeof(region),
-		.index = VFIO_PCI_BAR2_REGION_INDEX,
-	};
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf buf;
-		struct vfio_region_dma_range range;
-	} arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DEVICE_FEATURE_GET |
-				 VFIO_DEVICE_FEATURE_DMA_BUF,
-		},
-		.buf = {
-			.region_index = VFIO_PCI_BAR2_REGION_INDEX,
-			.open_flags = O_CLOEXEC | O_RDWR,
-			.nr_ranges = 1,
-		},
-		.range = { .length = SIZE },
-	};
-	uint16_t command;
-	int vfio = vfio_open();
-	struct vfio_region_info config = {
-		.argsz = sizeof(config),
-		.index = VFIO_PCI_CONFIG_REGION_INDEX,
-	};
-
-	bind.iommufd = check("/dev/iommu",
-			     p2p_errno(open("/dev/iommu", O_RDWR | O_CLOEXEC)));
-	call("binding", vfio, VFIO_DEVICE_BIND_IOMMUFD, &bind);
-	call("config region", vfio, VFIO_DEVICE_GET_REGION_INFO, &config);
-	check("reading the command register",
-	      p2p_errno(pread(vfio, &command, 2, config.offset + 4)));
-	command |= 2;
-	check("enabling memory",
-	      p2p_errno(pwrite(vfio, &command, 2, config.offset + 4)));
-	call("region", vfio, VFIO_DEVICE_GET_REGION_INFO, &region);
-	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, vfio,
-		    region.offset);
-	return call("exporting", vfio, VFIO_DEVICE_FEATURE, &arg);
+	return vfio_export(vfio_open_ivshmem(), SIZE, 1, map);
 }
 
 /* The importer */
@@ -247,22 +113,13 @@ static void show(int card, int fd)
 	call("scanning out", card, DRM_IOCTL_MODE_SETCRTC, &crtc);
 }
 
-/* What the core says of the one importer. */
 static void report(int fd)
 {
-	char text[4096], attach[64] = "", memory[16] = "", route[16] = "";
-	char reason[64] = "", *line;
+	struct record record;
 
-	check("fdinfo", p2p_fdinfo(fd, text, sizeof(text)));
-	line = strstr(text, "\nattach:");
-	if (line)
-		sscanf(line, "\nattach: %*s peer2peer=%*s reason=%63[^\n]", attach);
-	line = strstr(text, "\nmap:");
-	if (line)
-		sscanf(line, "\nmap: %*s memory=%15s route=%15s chunks=%*u reason=%63[^\n]",
-		       memory, route, reason);
-	printf("result: attach=\"%s\" memory=%s route=%s reason=\"%s\"\n", attach,
-	       memory, route, reason);
+	read_record(fd, &record);
+	printf("result: attach=\"%s\" memory=%s route=%s reason=\"%s\"\n",
+	       record.attach, record.memory, record.route, record.reason);
 	fflush(stdout);
 }
 
@@ -306,7 +163,7 @@ int main(int argc, char **argv)
 		die("mapping the buffer", -errno);
 	draw(map);
 
-	show(drm_open("virtio_gpu"), fd);
+	show(drm_open("virtio_gpu", NULL), fd);
 	report(fd);
 	wait_for_look();
 	return 0;

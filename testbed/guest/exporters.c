@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every exporter that runs here, and real bytes through each of them:
+ *
+ *	exporters NAME...		the importer is edu, which does DMA
+ *	exporters --vivid NAME...	the importer is vivid, a driver that takes
+ *					nothing but one contiguous range
+ *
+ * The CPU fills a buffer and the device reads it, the device writes and the CPU
+ * reads. Reports one result for each name, in that order. Each has a process of
+ * its own: what it has open is closed before the next one starts, and one that
+ * fails does not hide the others.
+ */
+#define _GNU_SOURCE
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#include "guest.h"
+
+#include <drm/drm_mode.h>
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+#include <linux/videodev2.h>
+
+#include <drivers/iommu/iommufd/iommufd_test.h>
+
+#define NR_PAGES	3
+#define SIZE		(NR_PAGES * PAGE)
+#define MAX_SIZE	(8 * PAGE)
+
+/*
+ * @map is for the CPU. NULL says that the exporter has nothing to offer: then
+ * the buffer starts out zeroed, and only devices get at it afterwards.
+ */
+struct buffer {
+	int fd;
+	size_t size;
+	char *map;
+};
+
+struct exporter {
+	const char *name;
+	void (*export)(const struct exporter *exporter, struct buffer *buf);
+	const char *device;
+	const char *module;
+};
+
+/* What the buffer holds when all is well */
+static char want[MAX_SIZE];
+
+/* Maps the dma-buf itself. */
+static void map_buffer(struct buffer *buf)
+{
+	buf->map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			buf->fd, 0);
+	if (buf->map == MAP_FAILED)
+		die("mapping the buffer", -errno);
+}
+
+/* The exporters */
+
+static void export_udmabuf(const struct exporter *exporter, struct buffer *buf)
+{
+	struct {
+		struct udmabuf_create_list list;
+		struct udmabuf_create_item items[NR_PAGES];
+	} create = {
+		.list = { .flags = UDMABUF_FLAGS_CLOEXEC, .count = NR_PAGES },
+	};
+	int dev = check(exporter->device,
+			p2p_errno(open(exporter->device, O_RDWR | O_CLOEXEC)));
+	int memfd = check("memfd", p2p_errno(memfd_create("exporters",
+							  MFD_ALLOW_SEALING)));
+	int i;
+
+	/* Every other page, which makes neighbours in memory unlikely. */
+	check("its pages", -posix_fallocate(memfd, 0, 2 * SIZE));
+	check("sealing it", p2p_errno(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
+	for (i = 0; i < NR_PAGES; i++) {
+		create.items[i].memfd = memfd;
+		create.items[i].offset = 2 * i * PAGE;
+		create.items[i].size = PAGE;
+	}
+	buf->fd = call("exporting", dev, UDMABUF_CREATE_LIST, &create);
+	close(memfd);
+	close(dev);
+	map_buffer(buf);
+}
+
+static void export_heap(const struct exporter *exporter, struct buffer *buf)
+{
+	struct dma_heap_allocation_data data = {
+		.len = buf->size, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int heap = check(exporter->device,
+			 p2p_errno(open(exporter->device, O_RDONLY | O_CLOEXEC)));
+
+	call("allocating a buffer", heap, DMA_HEAP_IOCTL_ALLOC, &data);
+	close(heap);
+	buf->fd = data.fd;
+	map_buffer(buf);
+}
+
+static void export_drm(const struct exporter *exporter, struct buffer *buf)
+{
+	struct drm_mode_create_dumb dumb = {
+		.width = PAGE / 4 / 16, .height = 16 * NR_PAGES, .bpp = 32,
+	};
+	int card = drm_open(exporter->device, NULL);
+
+	call("allocating a buffer", card, DRM_IOCTL_MODE_CREATE_DUMB, &dumb);
+	expect("the buffer has the size asked for", dumb.size == SIZE);
+	buf->fd = drm_export(card, dumb.handle);
+	close(card);
+	map_buffer(buf);
+}
+
+static int vivid_open(const char *bus_info)
+{
+	struct v4l2_capability cap;
+	char path[32];
+	int i, fd;
+
+	for (i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "/dev/video%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!ioctl(fd, VIDIOC_QUERYCAP, &cap) &&
+		    !strcmp((char *)cap.bus_info, bus_info))
+			return fd;
+		close(fd);
+	}
+	die(bus_info, -ENODEV);
+	return -1;
+}
+
+static void export_vivid(const struct exporter *exporter, struct buffer *buf)
+{
+	struct v4l2_create_buffers create = {
+		.count = 1, .memory = V4L2_MEMORY_MMAP,
+		.format = {
+			.type = V4L2_BUF_TYPE_META_CAPTURE,
+			.fmt.meta.buffersize = buf->size,
+		},
+	};
+	struct v4l2_exportbuffer export = {
+		.type = V4L2_BUF_TYPE_META_CAPTURE, .flags = O_RDWR | O_CLOEXEC,
+	};
+	int video = vivid_open(exporter->device);
+
+	call("allocating a buffer", video, VIDIOC_CREATE_BUFS, &create);
+	export.index = create.index;
+	call("exporting", video, VIDIOC_EXPBUF, &export);
+	close(video);
+	buf->fd = export.fd;
+	map_buffer(buf);
+}
+
+/* A mediated device that mbochs makes, each has a name of its own. */
+#define MBOCHS_UUID	"6d626f63-6873-4000-8000-000000000001"
+#define MBOCHS_REGS	0x500
+#define DRM_PRIMARY	1
+
+static void mbochs_create(void)
+{
+	char path[128];
+
+	find_file("/sys/class/mbochs/mbochs/mdev_supported_types/*-small/create",
+		  path, sizeof(path));
+	write_file(path, MBOCHS_UUID);
+}
+
+/* Hardly more than the least it takes, so that the picture ends within a page. */
+static void mbochs_set_mode(int vfio)
+{
+	static const struct {
+		int index;
+		__u16 value;
+	} regs[] = {
+		{ 1, 65 },	/* width */
+		{ 2, 65 },	/* height */
+		{ 3, 32 },	/* bits per pixel */
+		{ 4, 1 },	/* enabled */
+	};
+	off_t base = vfio_region(vfio, VFIO_PCI_BAR2_REGION_INDEX) + MBOCHS_REGS;
+	size_t i;
+
+	for (i = 0; i < sizeof(regs) / sizeof(*regs); i++)
+		check("setting the mode",
+		      p2p_errno(pwrite(vfio, &regs[i].value, 2,
+				       base + 2 * regs[i].index)));
+}
+
+static void export_mbochs(const struct exporter *exporter, struct buffer *buf)
+{
+	struct vfio_device_gfx_plane_info plane = {
+		.argsz = sizeof(plane),
+		.flags = VFIO_GFX_PLANE_TYPE_DMABUF,
+		.drm_plane_type = DRM_PRIMARY,
+	};
+	int vfio, ret;
+
+	mbochs_create();
+	vfio = vfio_open("/sys/bus/mdev/devices/" MBOCHS_UUID);
+	mbochs_set_mode(vfio);
+
+	/* Some versions make the buffer, and do not find it until asked again. */
+	ret = p2p_errno(ioctl(vfio, VFIO_DEVICE_QUERY_GFX_PLANE, &plane));
+	if (ret == -ENOMEM)
+		ret = p2p_errno(ioctl(vfio, VFIO_DEVICE_QUERY_GFX_PLANE, &plane));
+	check("looking for the picture", ret);
+
+	buf->size = plane.size;
+	buf->fd = call("exporting", vfio, VFIO_DEVICE_GET_GFX_DMABUF,
+		       &plane.dmabuf_id);
+	/* The dma-buf is read-only, the BAR of the device is not. */
+	buf->map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			vfio, vfio_region(vfio, VFIO_PCI_BAR0_REGION_INDEX));
+	if (buf->map == MAP_FAILED)
+		die("mapping the BAR", -errno);
+}
+
+static void export_iommufd_test(const struct exporter *exporter,
+				struct buffer *buf)
+{
+	struct iommu_test_cmd cmd = {
+		.size = sizeof(cmd),
+		.op = IOMMU_TEST_OP_DMABUF_GET,
+		.dmabuf_get = {
+			.length = buf->size, .open_flags = O_RDWR | O_CLOEXEC,
+		},
+	};
+	int dev = check(exporter->device,
+			p2p_errno(open(exporter->device, O_RDWR | O_CLOEXEC)));
+	/* Some versions return zero for it, but this is what it has to be. */
+	int next = dup(dev);
+
+	close(next);
+	buf->fd = call("exporting", dev, IOMMU_TEST_CMD, &cmd) ?: next;
+	close(dev);
+}
+
+static void export_vfio_pci(const struct exporter *exporter, struct buffer *buf)
+{
+	void *map;
+
+	buf->fd = vfio_export(vfio_open_ivshmem(), buf->size, NR_PAGES, &map);
+	if (map == MAP_FAILED)
+		die("mapping the BAR", -errno);
+	buf->map = map;
+}
+
+/*
+ * The first vivid device allocates from the DMA API, the second one with
+ * vmalloc(). Metadata is the queue that takes buffers of any size, and goes with
+ * the first input, a webcam. The driver crashes if it has others and no video.
+ */
+#define VIVID_DMA	"platform:vivid-000"
+#define VIVID_VMALLOC	"platform:vivid-001"
+#define VIVID_MODULE	"vivid n_devs=2 allocators=1,0 " \
+			"node_types=0x20000,0x20000 num_inputs=1,1"
+
+static const struct exporter exporters[] = {
+	{ "udmabuf", export_udmabuf, "/dev/udmabuf" },
+	{ "system-heap", export_heap, "/dev/dma_heap/system" },
+	{ "cma-heap", export_heap, "/dev/dma_heap/default_cma_region" },
+	{ "vgem", export_drm, "vgem", "vgem" },
+	{ "vkms", export_drm, "vkms", "vkms" },
+	{ "virtio-gpu", export_drm, "virtio_gpu" },
+	{ "vivid-contig", export_vivid, VIVID_DMA, VIVID_MODULE },
+	{ "vivid-vmalloc", export_vivid, VIVID_VMALLOC, VIVID_MODULE },
+	{ "mbochs", export_mbochs, NULL, "mbochs" },
+	{ "iommufd-test", export_iommufd_test, "/dev/iommu" },
+	{ "vfio-pci", export_vfio_pci },
+	{ }
+};
+
+/* The importers */
+
+static void fill(const struct buffer *buf)
+{
+	p2p_random(want, buf->size);
+	check("writing to the buffer",
+	      cpu_write(buf->fd, buf->map, want, buf->size));
+}
+
+/* Returns the error of mapping the buffer, everything else is the end. */
+static int edu_verify(const struct p2p_dev *edu, const struct buffer *buf)
+{
+	struct dma_buf_edu_info info;
+	char got[MAX_SIZE];
+	int ret;
+
+	/* What the CPU writes from here on, it writes to a mapped buffer. */
+	ret = edu_read(edu->fd, 0, got, 1);
+	check("query", edu_query(edu->fd, &info));
+	expect("fdinfo agrees with the importer",
+	       p2p_fdinfo_agrees(buf->fd, edu->pci, &info));
+	if (info.map_error)
+		return info.map_error;
+	check("DMA", ret);
+
+	if (buf->map)
+		fill(buf);
+	check("DMA from the buffer", edu_read(edu->fd, 0, got, buf->size));
+	expect("DMA from the buffer reads what the CPU wrote",
+	       !memcmp(want, got, buf->size));
+
+	p2p_random(want, buf->size);
+	check("DMA to the buffer", edu_write(edu->fd, 0, want, buf->size));
+	if (buf->map)
+		ret = cpu_read(buf->fd, buf->map, got, buf->size);
+	else
+		ret = edu_read(edu->fd, 0, got, buf->size);
+	check("reading from the buffer", ret);
+	expect("the CPU reads what DMA wrote", !memcmp(want, got, buf->size));
+	return 0;
+}
+
+/* It is still there for the next one, that does not follow buffers that move. */
+static void edu_verify_again(const struct p2p_dev *edu,
+			     const struct buffer *buf)
+{
+	char got[16];
+
+	check("detaching", p2p_errno(ioctl(edu->fd, DMA_BUF_EDU_DETACH)));
+	check("attaching again", edu_attach(edu->fd, buf->fd, DMA_BUF_EDU_STATIC));
+	check("DMA", edu_read(edu->fd, PAGE - 8, got, sizeof(got)));
+	expect("DMA reads the same bytes", !memcmp(want + PAGE - 8, got, 16));
+}
+
+static void import_edu(const char *name, const struct buffer *buf)
+{
+	struct record record;
+	struct p2p_dev edu;
+	int ret;
+
+	check("no " EDU_NODES "*, is dma-buf-edu loaded and an edu device there",
+	      p2p_open(&edu, EDU_NODES));
+	check("attaching", edu_attach(edu.fd, buf->fd, 0));
+	ret = edu_verify(&edu, buf);
+	read_record(buf->fd, &record);
+	if (ret) {
+		printf("result: exporter=%s error=%s reason=\"%s\" verified=none\n",
+		       name, strerrorname_np(-ret), record.reason);
+		return;
+	}
+
+	/* The memory of a device is only for those that can give it back. */
+	if (strcmp(record.memory, "peer"))
+		edu_verify_again(&edu, buf);
+	printf("result: exporter=%s memory=%s route=%s reason=\"%s\" chunks=%s verified=%zu\n",
+	       name, record.memory, record.route, record.reason, record.chunks,
+	       2 * buf->size);
+}
+
+/*
+ * vivid asks for a mapping, but then it is the CPU that writes: a few bytes that
+ * are different each time, and ones all over the rest.
+ */
+static void import_vivid(const char *name, const struct buffer *buf)
+{
+	struct v4l2_requestbuffers request = {
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF, .count = 1,
+	};
+	struct v4l2_buffer queue = {
+		.type = V4L2_BUF_TYPE_META_CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF, .m.fd = buf->fd,
+	};
+	int type = V4L2_BUF_TYPE_META_CAPTURE, video = vivid_open(VIVID_DMA);
+	char got[MAX_SIZE];
+	struct record record;
+	size_t len;
+
+	fill(buf);
+	memset(want, 1, buf->size);
+	call("requesting a buffer", video, VIDIOC_REQBUFS, &request);
+	if (ioctl(video, VIDIOC_QBUF, &queue)) {
+		printf("result: exporter=%s importer=vivid error=%s verified=none\n",
+		       name, strerrorname_np(errno));
+		return;
+	}
+
+	read_record(buf->fd, &record);
+	call("streaming", video, VIDIOC_STREAMON, &type);
+	call("waiting", video, VIDIOC_DQBUF, &queue);
+	call("stopping", video, VIDIOC_STREAMOFF, &type);
+	len = queue.bytesused;
+	check("reading from the buffer",
+	      cpu_read(buf->fd, buf->map, got, buf->size));
+	expect("the capture is in the buffer",
+	       len < buf->size && !memcmp(want + len, got + len, buf->size - len));
+	printf("result: exporter=%s importer=vivid memory=%s route=%s chunks=%s verified=%zu\n",
+	       name, record.memory, record.route, record.chunks, buf->size - len);
+}
+
+static void load(const char *module)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "modprobe %s", module);
+	expect(command, !system(command));
+}
+
+static int run(const struct exporter *exporter, bool vivid)
+{
+	struct buffer buf = { .size = SIZE };
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid) {
+		waitpid(pid, &status, 0);
+		return status;
+	}
+
+	/* Every message says whose it is. */
+	program_invocation_short_name = (char *)exporter->name;
+	if (exporter->module)
+		load(exporter->module);
+	if (vivid)
+		load(VIVID_MODULE);
+	exporter->export(exporter, &buf);
+	expect("the buffer is as small as it should be", buf.size <= MAX_SIZE);
+	if (vivid)
+		import_vivid(exporter->name, &buf);
+	else
+		import_edu(exporter->name, &buf);
+	exit(0);
+}
+
+int main(int argc, char **argv)
+{
+	bool vivid = argc > 1 && !strcmp(argv[1], "--vivid");
+	int i, failed = 0;
+
+	for (i = 1 + vivid; i < argc; i++) {
+		const struct exporter *exporter = exporters;
+
+		while (exporter->name && strcmp(exporter->name, argv[i]))
+			exporter++;
+		if (!exporter->name) {
+			fprintf(stderr, "exporters: no exporter %s\n", argv[i]);
+			return 2;
+		}
+		failed |= run(exporter, vivid);
+	}
+	return !!failed;
+}

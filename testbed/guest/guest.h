@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the programs here share: errors that end them, files in sysfs, the
+ * devices that more than one of them uses.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <drm/drm.h>
+#include <linux/vfio.h>
+
+#include "../../tools/testing/selftests/dmabuf-heaps/p2p.h"
+
+#define PAGE	4096UL
+
+static inline void die(const char *what, int ret)
+{
+	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
+		ret ? strerror(-ret) : "no");
+	exit(1);
+}
+
+static inline int check(const char *what, int ret)
+{
+	if (ret < 0)
+		die(what, ret);
+	return ret;
+}
+
+static inline void expect(const char *what, bool right)
+{
+	if (!right)
+		die(what, 0);
+}
+
+static inline int call(const char *what, int fd, unsigned long request, void *arg)
+{
+	return check(what, p2p_errno(ioctl(fd, request, arg)));
+}
+
+static inline void write_file(const char *path, const char *text)
+{
+	int fd = check(path, p2p_errno(open(path, O_WRONLY)));
+
+	check(path, p2p_errno(write(fd, text, strlen(text))));
+	close(fd);
+}
+
+/* The one file that a pattern matches. */
+static inline void find_file(const char *pattern, char *path, size_t size)
+{
+	glob_t found;
+
+	check(pattern, glob(pattern, 0, NULL, &found) ? -ENOENT : 0);
+	snprintf(path, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+}
+
+/* What the core says of the first importer of a dma-buf. */
+struct record {
+	char attach[64];
+	char memory[16];
+	char route[16];
+	char chunks[16];
+	char reason[64];
+	int error;
+};
+
+static inline void read_record(int fd, struct record *record)
+{
+	char text[4096], *line;
+
+	memset(record, 0, sizeof(*record));
+	check("fdinfo", p2p_fdinfo(fd, text, sizeof(text)));
+	line = strstr(text, "\nattach:");
+	if (line)
+		sscanf(line, "\nattach: %*s peer2peer=%*s reason=%63[^\n]",
+		       record->attach);
+	line = strstr(text, "\nmap:");
+	if (line && sscanf(line, "\nmap: %*s error=%d reason=%63[^\n]",
+			   &record->error, record->reason) < 1)
+		sscanf(line, "\nmap: %*s memory=%15s route=%15s chunks=%15s reason=%63[^\n]",
+		       record->memory, record->route, record->chunks,
+		       record->reason);
+}
+
+/* The first device of a driver, and if wanted the number of its node. */
+static inline int drm_open(const char *driver, int *nr)
+{
+	char path[32], name[32];
+	int i, fd;
+
+	for (i = 0; i < 8; i++) {
+		struct drm_version version = {
+			.name = name, .name_len = sizeof(name) - 1,
+		};
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", i);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!ioctl(fd, DRM_IOCTL_VERSION, &version)) {
+			name[version.name_len] = 0;
+			if (!strcmp(name, driver)) {
+				if (nr)
+					*nr = i;
+				return fd;
+			}
+		}
+		close(fd);
+	}
+	die(driver, -ENODEV);
+	return -1;
+}
+
+/* A dma-buf of a handle, which is closed: what is left is the dma-buf. */
+static inline int drm_export(int card, uint32_t handle)
+{
+	struct drm_prime_handle prime = {
+		.handle = handle, .flags = DRM_CLOEXEC | DRM_RDWR,
+	};
+	struct drm_gem_close gem = { .handle = handle };
+
+	call("exporting", card, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	call("closing the handle", card, DRM_IOCTL_GEM_CLOSE, &gem);
+	return prime.fd;
+}
+
+/* The vfio device of a device in sysfs, bound to an iommufd of its own. */
+static inline int vfio_open(const char *sysfs)
+{
+	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	char pattern[160], path[160];
+	int fd;
+
+	snprintf(pattern, sizeof(pattern), "%s/vfio-dev/*", sysfs);
+	find_file(pattern, path, sizeof(path));
+	snprintf(pattern, sizeof(pattern), "%s", strrchr(path, '/') + 1);
+	snprintf(path, sizeof(path), "/dev/vfio/devices/%.32s", pattern);
+	fd = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
+	bind.iommufd = check("/dev/iommu",
+			     p2p_errno(open("/dev/iommu", O_RDWR | O_CLOEXEC)));
+	call("binding", fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
+	return fd;
+}
+
+/* Where a region is in the vfio device */
+static inline off_t vfio_region(int vfio, unsigned int index)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = index };
+
+	call("region", vfio, VFIO_DEVICE_GET_REGION_INFO, &info);
+	return info.offset;
+}
+
+/* Takes ivshmem away from its driver. */
+static inline int vfio_open_ivshmem(void)
+{
+	char sysfs[128], path[160], *bdf = NULL;
+	__u16 command;
+	glob_t found;
+	off_t config;
+	size_t i;
+	int vfio;
+
+	check("looking for devices",
+	      glob("/sys/bus/pci/devices/*", 0, NULL, &found) ? -ENOENT : 0);
+	for (i = 0; i < found.gl_pathc && !bdf; i++) {
+		char id[16] = "";
+
+		snprintf(path, sizeof(path), "%s/device", found.gl_pathv[i]);
+		p2p_read_file(path, id, sizeof(id));
+		if (strncmp(id, "0x1110", 6))
+			continue;
+		snprintf(sysfs, sizeof(sysfs), "%s", found.gl_pathv[i]);
+		bdf = strrchr(sysfs, '/') + 1;
+	}
+	globfree(&found);
+	if (!bdf)
+		die("ivshmem", -ENODEV);
+
+	snprintf(path, sizeof(path), "%s/driver/unbind", sysfs);
+	write_file(path, bdf);
+	snprintf(path, sizeof(path), "%s/driver_override", sysfs);
+	write_file(path, "vfio-pci");
+	write_file("/sys/bus/pci/drivers_probe", bdf);
+
+	vfio = vfio_open(sysfs);
+	config = vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX);
+	check("reading the command register",
+	      p2p_errno(pread(vfio, &command, 2, config + 4)));
+	command |= 2;
+	check("enabling memory",
+	      p2p_errno(pwrite(vfio, &command, 2, config + 4)));
+	return vfio;
+}
+
+#define VFIO_MAX_RANGES	3
+
+/*
+ * A dma-buf of as many ranges of ivshmem's BAR 2, which do not touch, and all of
+ * them one after the other for the CPU.
+ */
+static inline int vfio_export(int vfio, size_t size, unsigned int nr_ranges,
+			      void **map)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf buf;
+		struct vfio_region_dma_range ranges[VFIO_MAX_RANGES];
+	} arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_FEATURE_GET |
+				 VFIO_DEVICE_FEATURE_DMA_BUF,
+		},
+		.buf = {
+			.region_index = VFIO_PCI_BAR2_REGION_INDEX,
+			.open_flags = O_CLOEXEC | O_RDWR,
+			.nr_ranges = nr_ranges,
+		},
+	};
+	off_t bar = vfio_region(vfio, VFIO_PCI_BAR2_REGION_INDEX);
+	size_t len = size / nr_ranges;
+	unsigned int i;
+
+	*map = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < nr_ranges && *map != MAP_FAILED; i++) {
+		arg.ranges[i].offset = i * (len + PAGE);
+		arg.ranges[i].length = len;
+		if (mmap((char *)*map + i * len, len, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, vfio,
+			 bar + arg.ranges[i].offset) == MAP_FAILED)
+			*map = MAP_FAILED;
+	}
+	return call("exporting", vfio, VFIO_DEVICE_FEATURE, &arg);
+}
+
+#endif
