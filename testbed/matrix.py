@@ -139,7 +139,7 @@ def parse_options():
     parser.add_argument('--build', help='kernel build, default build/kernel-NAME')
     parser.add_argument('--initramfs', help='use this, do not make one')
     parser.add_argument('--jobs', type=int, default=2, help='guests at a time')
-    parser.add_argument('--timeout', type=int, default=120, help='of a guest')
+    parser.add_argument('--timeout', type=int, default=400, help='of a guest')
     parser.add_argument('--log', help='directory for the serial logs')
     parser.add_argument('--demo', action='store_true',
                         help='print a table instead of TAP')
