@@ -55,7 +55,7 @@ run() {		# TEXT NAME FIRST SYMBOLS MAKE-ARGUMENTS GOAL...
 mapfile -t x86 < <("$rollout" objects x86_64)
 mapfile -t arm < <("$rollout" objects arm)
 [ ${#x86[@]} -gt 0 ] && [ ${#arm[@]} -gt 0 ] || die "no exporters: see $rollout"
-run "${#x86[@]} files with exporters on x86_64" x86_64 allmodconfig "$lean" "ARCH=x86_64" "${x86[@]}" "$core"
+run "${#x86[@]} files with exporters on x86_64" x86_64 allmodconfig "$lean" "ARCH=x86_64" "${x86[@]}"
 run "${#arm[@]} on arm, and the core for 32 bit" arm allmodconfig "$lean" \
 	"ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-" "${arm[@]}" "$core"
 run "the core without PCI_P2PDMA" no-p2pdma allnoconfig "-e 64BIT -e PCI -d PCI_P2PDMA $core_symbols" "ARCH=x86_64" "$core"
