@@ -40,10 +40,7 @@ checkout() {	# COMMIT
 configure() {
 	local c=$src/scripts/config
 	"${make[@]}" allmodconfig || return
-	"$c" --file "$out/.config" -d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR \
-		-d DRM_XE_WERROR -d DRM_I915_WERROR -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE \
-		-d MODVERSIONS -d MODULE_SIG -d RANDSTRUCT_FULL -e RANDSTRUCT_NONE -d GCC_PLUGINS \
-		-e DMABUF_HEAPS -e DMABUF_HEAPS_SYSTEM -e DMABUF_HEAPS_SYSTEM_CC_SHARED
+	"$c" --file "$out/.config" "${LEAN[@]}" -e DMABUF_HEAPS_SYSTEM_CC_SHARED || return
 	"${make[@]}" olddefconfig && "${make[@]}" prepare
 }
 

@@ -30,6 +30,12 @@ ccache_env() {
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# What of allmodconfig makes objects big or slow, or turns any warning into an
+# error: arguments of scripts/config
+LEAN=(-d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR -d DRM_XE_WERROR -d DRM_I915_WERROR
+      -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE -d GCC_PLUGINS -d RANDSTRUCT_FULL -e RANDSTRUCT_NONE
+      -d MODVERSIONS -d MODULE_SIG -e DMABUF_HEAPS -e DMABUF_HEAPS_SYSTEM)
+
 # need TOOL...: the packages are setup.sh's business, this only names them.
 need() {
 	local t

@@ -11,8 +11,6 @@ ccache_env
 space "$BUILD" 3
 rollout=$TOP/testbed/rollout.py
 core=drivers/dma-buf/
-# Without the KUnit tests: the model of the hardware has 64 bit addresses.
-mapfile -t core_objects < <(cd "$TREE" && ls drivers/dma-buf/dma-buf*.c | sed 's/c$/o/')
 
 build() {	# NAME MAKE-ARGUMENT... -- GOAL...
 	local out=$BUILD/objects-$1 args=()
@@ -33,11 +31,6 @@ configure() {
 		build "$name" "$@" -- olddefconfig && build "$name" "$@" -- prepare
 }
 
-# What makes objects big or slow, or turns any warning into an error
-lean="-d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR -d DRM_XE_WERROR
-      -d DRM_I915_WERROR -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE -d GCC_PLUGINS
-      -d RANDSTRUCT_FULL -e RANDSTRUCT_NONE -e DMABUF_HEAPS -e DMABUF_HEAPS_SYSTEM"
-lean=${lean//$'\n'/ }
 core_symbols="-e SYNC_FILE -e KUNIT -e DMABUF_KUNIT_TEST -e DEBUG_FS"
 
 run() {		# TEXT NAME FIRST SYMBOLS MAKE-ARGUMENTS GOAL...
@@ -57,9 +50,9 @@ run() {		# TEXT NAME FIRST SYMBOLS MAKE-ARGUMENTS GOAL...
 mapfile -t x86 < <("$rollout" objects x86_64)
 mapfile -t arm < <("$rollout" objects arm)
 [ ${#x86[@]} -gt 0 ] && [ ${#arm[@]} -gt 0 ] || die "no exporters: see $rollout"
-run "${#x86[@]} files with exporters on x86_64" x86_64 allmodconfig "$lean" "ARCH=x86_64" "${x86[@]}"
-run "${#arm[@]} on arm, and the core for 32 bit" arm allmodconfig "$lean" \
-	"ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-" "${arm[@]}" "${core_objects[@]}"
+run "${#x86[@]} files with exporters on x86_64" x86_64 allmodconfig "${LEAN[*]}" "ARCH=x86_64" "${x86[@]}"
+run "${#arm[@]} on arm, and the core for 32 bit" arm allmodconfig "${LEAN[*]}" \
+	"ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-" "${arm[@]}" "$core"
 run "the core without PCI_P2PDMA" no-p2pdma allnoconfig "-e 64BIT -e PCI -d PCI_P2PDMA $core_symbols" "ARCH=x86_64" "$core"
 run "the core without DMA" no-dma defconfig "-d UML_PCI_OVER_VIRTIO -d VIRTIO_UML $core_symbols" "ARCH=um" "$core"
 totals
