@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of the dma-buf core into the DMA API, PCI p2pdma and the memmap
+ * The calls of the dma-buf core into the DMA API and PCI p2pdma
  *
  * Kept apart so that a KUnit test can replace each with a model: UML has neither
  * p2pdma nor IOMMUs, and no test machine has a device for every route.
  */
 #include <kunit/static_stub.h>
 #include <kunit/visibility.h>
-#include <linux/memremap.h>
 #include <linux/minmax.h>
-#include <linux/mm.h>
 #include <linux/pci.h>
 
 #include "dma-buf-internal.h"
@@ -42,33 +40,6 @@ bool dma_buf_hw_is_pci(struct device *dev)
 	return dev_is_pci(dev);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_pci);
-
-/*
- * The memory of a device may have pages too, but how to map it is not for
- * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
- * it for what is foreign.
- */
-static bool dma_buf_is_system_pfn(unsigned long pfn)
-{
-	struct page *page;
-
-	if (!pfn_valid(pfn))
-		return false;
-	page = pfn_to_page(pfn);
-	return !is_zone_device_page(page) ||
-	       page_pgmap(page)->type == MEMORY_DEVICE_GENERIC;
-}
-
-/* It comes in sections of the memmap, so looking at both ends will do. */
-bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
-{
-	unsigned long first = PHYS_PFN(phys);
-
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
-	return dma_buf_is_system_pfn(first) &&
-	       dma_buf_is_system_pfn(first + npages - 1);
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_system_memory);
 
 bool dma_buf_hw_has_map_ops(struct device *dev)
 {
@@ -144,17 +115,6 @@ void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	dma_iova_destroy(dev, state, size, dir, attrs);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_iova_destroy);
-
-int dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-			enum dma_data_direction dir, unsigned long attrs,
-			dma_addr_t *addr)
-{
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_phys, dev, phys, size, dir,
-				   attrs, addr);
-	*addr = dma_map_phys(dev, phys, size, dir, attrs);
-	return dma_mapping_error(dev, *addr);
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_phys);
 
 void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)

@@ -15,51 +15,108 @@
 struct seq_file;
 
 /**
+ * struct dma_buf_run - contiguous memory
+ * @addr: physical or DMA address, aligned to a page
+ * @npages: length in pages, never zero
+ */
+struct dma_buf_run {
+	u64 addr;
+	unsigned long npages;
+};
+
+/**
+ * struct dma_buf_block - room for runs, see &struct dma_buf_runs
+ * @next: the next block
+ * @words: the runs, and a link to the next block behind them
+ */
+struct dma_buf_block {
+	struct dma_buf_block *next;
+	u64 words[];
+};
+
+/**
+ * struct dma_buf_writer - a growing sequence of runs
+ * @first: where the runs begin
+ * @pos: where the next one goes
+ * @end: end of the room, not counting that for a link
+ * @link: the word that leads to the block that @pos is in, unless it is the first
+ * @last: block that @pos is in, or NULL
+ * @blocks: all blocks
+ * @expect: how many words there will be, if they are one for each run
+ * @npages: sum of all runs
+ * @nruns: number of runs
+ */
+struct dma_buf_writer {
+	u64 *first;
+	u64 *pos;
+	u64 *end;
+	u64 *link;
+	struct dma_buf_block *last;
+	struct dma_buf_block *blocks;
+	unsigned long expect;
+	unsigned long npages;
+	unsigned long nruns;
+};
+
+/**
  * struct dma_buf_list - pages of a buffer, mapped for one device
  * @dev: device the addresses are for
+ * @node: in &dma_buf.mappings, while it is there
  * @attrs: DMA_ATTR_* the mapping was made with
  * @dir: direction the mapping was made for
- * @node: in &dma_buf.mappings, while it is there
  * @route: how the addresses came to be
  * @peer: backed by the memory of a device, not by system memory
  * @need_unmap: the DMA API wants to hear of the end of the mapping
  * @granted: importers that need pages may see them
- * @npages: sum of all chunks
- * @nchunks: number of chunks
- * @max_chunks: number of chunks that @chunks has room for
- * @chunks: the chunks, points to @one where there is only one
- * @one: room for the first chunk
+ * @dma: the DMA addresses. Each run was mapped by one call of the DMA API, which
+ *	undoing the mapping relies on.
+ * @phys: the runs of pages behind them, or NULL if nobody needs these. Often the
+ *	DMA addresses differ from them by the same offset throughout, and these
+ *	are the words of @dma.
+ * @dma_blocks: blocks of @dma
+ * @phys_blocks: blocks of @phys, if it has its own
+ * @one: room for @dma where there is next to nothing to store
  * @iova: the IOVA range, DMA_BUF_ROUTE_IOVA only
  * @sgt: the table behind the list, DMA_BUF_ROUTE_MAP_SG only
  *
- * Nothing in here is handed out, so undoing a mapping relies on it.
+ * Small, since there is one for each mapping. Nothing in here is handed out.
  */
 struct dma_buf_list {
 	struct device *dev;
-	unsigned long attrs;
-	enum dma_data_direction dir;
 	struct list_head node;
-	enum dma_buf_route route;
-	bool peer;
-	bool need_unmap;
-	bool granted;
-	unsigned long npages;
-	unsigned long nchunks;
-	unsigned long max_chunks;
-	struct dma_buf_chunk *chunks;
-	struct dma_buf_chunk one;
-	struct dma_iova_state iova;
-	struct sg_table *sgt;
+	u32 attrs;
+	u8 dir;
+	u8 route;
+	u8 peer : 1;
+	u8 need_unmap : 1;
+	u8 granted : 1;
+	struct dma_buf_runs dma;
+	const u64 *phys;
+	struct dma_buf_block *dma_blocks;
+	struct dma_buf_block *phys_blocks;
+	u64 one[2];
+	union {
+		struct dma_iova_state iova;
+		struct sg_table *sgt;
+	};
 };
+
+void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
+			 unsigned int nwords, unsigned long expect);
+unsigned int dma_buf_writer_add(struct dma_buf_writer *writer,
+				const struct dma_buf_run *runs, unsigned int n);
+int dma_buf_writer_grow(struct dma_buf_writer *writer);
+void dma_buf_writer_trim(struct dma_buf_writer *writer);
+void dma_buf_blocks_free(struct dma_buf_block *block);
 
 struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 					enum dma_data_direction dir,
 					unsigned long attrs);
-int dma_buf_list_reserve(struct dma_buf_list *list);
-void dma_buf_list_append(struct dma_buf_list *list,
-			 const struct dma_buf_chunk *chunk);
-void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages);
+void dma_buf_list_set(struct dma_buf_list *list,
+		      const struct dma_buf_writer *writer, u64 offset);
 void dma_buf_list_release(struct dma_buf_list *list);
+void dma_buf_list_forget_pages(struct dma_buf_list *list);
+void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor);
 
 void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
 				   enum dma_data_direction dir);
@@ -105,9 +162,8 @@ int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 			     size_t size, enum dma_data_direction dir,
 			     unsigned long attrs);
-int dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-			enum dma_data_direction dir, unsigned long attrs,
-			dma_addr_t *addr);
+dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs);
 void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs);
 int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,

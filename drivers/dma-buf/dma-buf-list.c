@@ -13,8 +13,150 @@
 
 #include "dma-buf-internal.h"
 
-/* Chunks that the first array has room for; it doubles from there on. */
-#define DMA_BUF_LIST_MIN_CHUNKS	16UL
+/* A block is never larger than a page, and ends with a link of three words. */
+#define DMA_BUF_LINK_WORDS	3UL
+#define DMA_BUF_BLOCK_MAX	((PAGE_SIZE - sizeof(struct dma_buf_block)) / \
+				 sizeof(u64) - DMA_BUF_LINK_WORDS)
+#define DMA_BUF_BLOCK_MIN	2UL
+
+/* The @nwords at @words are used before anything is allocated. */
+void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
+			 unsigned int nwords, unsigned long expect)
+{
+	*writer = (struct dma_buf_writer) {
+		.first = words,
+		.pos = words,
+		.end = words + nwords,
+		.expect = expect,
+	};
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_init);
+
+static struct dma_buf_block *dma_buf_block_alloc(unsigned long nwords)
+{
+	struct dma_buf_block *block;
+
+	block = kmalloc_flex(*block, words, nwords);
+	if (block)
+		block->next = NULL;
+	return block;
+}
+
+/* Adds a block, or moves what is there to the first one. */
+int dma_buf_writer_grow(struct dma_buf_writer *writer)
+{
+	unsigned long used = writer->last ? 0 : writer->pos - writer->first;
+	unsigned long nwords = writer->expect - min(writer->expect,
+						    writer->nruns);
+	struct dma_buf_block *block;
+
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_writer_grow, writer);
+
+	nwords = min(used + max(nwords, DMA_BUF_BLOCK_MIN), DMA_BUF_BLOCK_MAX);
+	block = dma_buf_block_alloc(nwords + DMA_BUF_LINK_WORDS);
+	if (!block)
+		return -ENOMEM;
+
+	if (writer->last) {
+		writer->pos[0] = 0;
+		writer->pos[1] = 0;
+		writer->link = &writer->pos[2];
+		*writer->link = (unsigned long)block->words;
+		writer->last->next = block;
+	} else {
+		memcpy(block->words, writer->first, used * sizeof(u64));
+		writer->first = block->words;
+		writer->blocks = block;
+	}
+
+	writer->last = block;
+	writer->pos = block->words + used;
+	writer->end = block->words + nwords;
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_grow);
+
+/*
+ * Adds @n runs, or as many as there was room for. Returns how many these are. All
+ * that changes is kept in registers meanwhile.
+ */
+unsigned int dma_buf_writer_add(struct dma_buf_writer *writer,
+				const struct dma_buf_run *runs, unsigned int n)
+{
+	u64 *pos = writer->pos, *end = writer->end;
+	unsigned long npages = 0, nruns = writer->nruns;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		bool is_long = runs[i].npages >= PAGE_SIZE;
+
+		if (end - pos < 1 + is_long) {
+			writer->pos = pos;
+			writer->nruns = nruns + i;
+			if (dma_buf_writer_grow(writer))
+				break;
+			pos = writer->pos;
+			end = writer->end;
+		}
+		if (is_long) {
+			*pos++ = runs[i].addr;
+			*pos++ = runs[i].npages;
+		} else {
+			*pos++ = runs[i].addr | runs[i].npages;
+		}
+		npages += runs[i].npages;
+	}
+
+	writer->pos = pos;
+	writer->nruns = nruns + i;
+	writer->npages += npages;
+	return i;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_add);
+
+/* Gives back the room that is left in the last block, if it would be missed. */
+void dma_buf_writer_trim(struct dma_buf_writer *writer)
+{
+	struct dma_buf_block *old = writer->last, **at = &writer->blocks, *new;
+	unsigned long used;
+
+	if (!old)
+		return;
+
+	used = writer->pos - old->words;
+	if (kmalloc_size_roundup(struct_size(old, words, used)) >= ksize(old))
+		return;
+
+	new = dma_buf_block_alloc(used);
+	if (!new)
+		return;
+
+	memcpy(new->words, old->words, used * sizeof(u64));
+	while (*at != old)
+		at = &(*at)->next;
+	*at = new;
+	if (writer->link)
+		*writer->link = (unsigned long)new->words;
+	else
+		writer->first = new->words;
+	writer->last = new;
+	writer->pos = new->words + used;
+	writer->end = writer->pos;
+	kfree(old);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_trim);
+
+void dma_buf_blocks_free(struct dma_buf_block *block)
+{
+	while (block) {
+		struct dma_buf_block *next = block->next;
+
+		kfree(block);
+		block = next;
+		cond_resched();
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_blocks_free);
 
 struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 					enum dma_data_direction dir,
@@ -31,64 +173,39 @@ struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 	list->dev = dev;
 	list->dir = dir;
 	list->attrs = attrs;
-	list->chunks = &list->one;
-	list->max_chunks = 1;
 	return list;
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_alloc);
 
+/* Hands the runs of @writer over to @list, as its DMA addresses less @offset. */
+void dma_buf_list_set(struct dma_buf_list *list,
+		      const struct dma_buf_writer *writer, u64 offset)
+{
+	list->dma = (struct dma_buf_runs) {
+		.first = writer->first,
+		.offset = offset,
+		.npages = writer->npages,
+		.nruns = writer->nruns,
+	};
+	list->dma_blocks = writer->blocks;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_set);
+
 /* Frees the list only, whatever is mapped must have been unmapped before. */
 void dma_buf_list_release(struct dma_buf_list *list)
 {
-	if (list->chunks != &list->one)
-		kvfree(list->chunks);
+	dma_buf_blocks_free(list->dma_blocks);
+	dma_buf_blocks_free(list->phys_blocks);
 	kfree(list);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_release);
 
-/* Makes room for one more chunk. */
-int dma_buf_list_reserve(struct dma_buf_list *list)
+/* Only for the inline functions of the cursor. */
+const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list)
 {
-	unsigned long max = max(2 * list->max_chunks, DMA_BUF_LIST_MIN_CHUNKS);
-	struct dma_buf_chunk *chunks;
-
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_list_reserve, list);
-
-	if (list->nchunks < list->max_chunks)
-		return 0;
-
-	if (list->chunks == &list->one) {
-		chunks = kvmalloc_objs(*chunks, max);
-		if (chunks)
-			chunks[0] = list->one;
-	} else {
-		chunks = kvrealloc(list->chunks, array_size(max, sizeof(*chunks)),
-				   GFP_KERNEL);
-	}
-	if (!chunks)
-		return -ENOMEM;
-
-	list->chunks = chunks;
-	list->max_chunks = max;
-	return 0;
+	return &list->dma;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_reserve);
-
-/* Only after dma_buf_list_reserve(), so that it cannot fail. */
-void dma_buf_list_append(struct dma_buf_list *list,
-			 const struct dma_buf_chunk *chunk)
-{
-	list->chunks[list->nchunks++] = *chunk;
-	list->npages += chunk->npages;
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_append);
-
-/* Makes the last chunk longer. */
-void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages)
-{
-	list->chunks[list->nchunks - 1].npages += npages;
-	list->npages += npages;
-}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_runs, "DMA_BUF");
 
 /**
  * dma_buf_list_npages - length of a list
@@ -99,7 +216,7 @@ void dma_buf_list_extend(struct dma_buf_list *list, unsigned long npages)
  */
 unsigned long dma_buf_list_npages(const struct dma_buf_list *list)
 {
-	return list->npages;
+	return list->dma.npages;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_npages, "DMA_BUF");
 
@@ -108,14 +225,16 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_npages, "DMA_BUF");
  * @list: the list
  *
  * There are never more ranges than chunks, so this many entries are enough for
- * an importer that allocates descriptors before it fills them.
+ * an importer that allocates descriptors before it fills them. A cursor that was
+ * granted pages may yield more, where these are more scattered than the
+ * addresses.
  *
  * Context: Any.
  * Return: The number of chunks, which may be zero.
  */
 unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list)
 {
-	return list->nchunks;
+	return list->dma.nruns;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_nchunks, "DMA_BUF");
 
@@ -161,23 +280,19 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_is_peer, "DMA_BUF");
  */
 void dma_buf_list_grant_pages(struct dma_buf_list *list)
 {
-	list->granted = !list->nchunks || list->chunks[0].page;
+	list->granted = !list->dma.npages || list->phys;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_grant_pages, "DMA_BUF");
 
-/* Reads the next chunk of the window into cursor->ahead. */
-static void dma_buf_cursor_advance(struct dma_buf_cursor *cursor)
+/* What is left of the current run, in pages. */
+static unsigned long dma_buf_cursor_here(const struct dma_buf_cursor *cursor)
 {
-	struct dma_buf_chunk *ahead = &cursor->ahead;
+	return (cursor->end - cursor->addr) >> PAGE_SHIFT;
+}
 
-	if (!cursor->left) {
-		ahead->npages = 0;
-		return;
-	}
-
-	*ahead = cursor->list->chunks[cursor->index++];
-	ahead->npages = min(ahead->npages, cursor->left);
-	cursor->left -= ahead->npages;
+static bool dma_buf_cursor_at_end(struct dma_buf_cursor *cursor)
+{
+	return cursor->addr == cursor->end && !dma_buf_cursor_step(cursor);
 }
 
 /**
@@ -196,44 +311,50 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 			      const struct dma_buf_list *list,
 			      unsigned long pgoff, unsigned long npages)
 {
-	unsigned long skip = min(pgoff, list->npages);
+	const struct dma_buf_runs *runs = dma_buf_list_runs(list);
+	unsigned long skip = min(pgoff, runs->npages);
 
-	*cursor = (struct dma_buf_cursor) {
-		.list = list,
-		.left = skip + min(npages, list->npages - skip),
-	};
+	dma_buf_cursor_init(cursor, list);
+	cursor->window_end = skip + min(npages, runs->npages - skip);
+	cursor->left = cursor->window_end;
 
-	for (;;) {
-		dma_buf_cursor_advance(cursor);
-		if (skip < cursor->ahead.npages || !cursor->ahead.npages)
-			break;
-		skip -= cursor->ahead.npages;
+	while (skip && dma_buf_cursor_step(cursor)) {
+		unsigned long n = min(skip, dma_buf_cursor_here(cursor));
+
+		cursor->addr += (u64)n << PAGE_SHIFT;
+		skip -= n;
 	}
-
-	cursor->ahead.dma_addr += (dma_addr_t)skip << PAGE_SHIFT;
-	cursor->ahead.npages -= skip;
-	if (cursor->ahead.page)
-		cursor->ahead.page += skip;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
-/**
- * dma_buf_cursor_init - read a list from its start to its end
- * @cursor: cursor to set up
- * @list: list to read
- *
- * Context: Any, as long as @list stays mapped.
- */
-void dma_buf_cursor_init(struct dma_buf_cursor *cursor,
-			 const struct dma_buf_list *list)
+/* The core itself needs no grant, and what has no pages is read without. */
+void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor)
 {
-	*cursor = (struct dma_buf_cursor) {
-		.list = list,
-		.left = list->npages,
-	};
-	dma_buf_cursor_advance(cursor);
+	cursor->next_phys = cursor->list->phys;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init, "DMA_BUF");
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_cursor_show_pages);
+
+/*
+ * The page at the position of @cursor, with at most @npages that follow it. Looks
+ * for the position, since other steps than by chunks leave the pages behind.
+ */
+static struct page *dma_buf_cursor_find_page(struct dma_buf_cursor *cursor,
+					     unsigned long *npages)
+{
+	unsigned long skip = cursor->window_end - cursor->left -
+			     dma_buf_cursor_here(cursor) - cursor->phys_pgoff;
+
+	while (skip >= cursor->phys_npages) {
+		skip -= cursor->phys_npages;
+		cursor->phys_pgoff += cursor->phys_npages;
+		cursor->next_phys = dma_buf_run_read(cursor->next_phys,
+						     &cursor->phys,
+						     &cursor->phys_npages);
+	}
+
+	*npages = min(*npages, cursor->phys_npages - skip);
+	return phys_to_page(cursor->phys + ((u64)skip << PAGE_SHIFT));
+}
 
 /**
  * dma_buf_cursor_grant_pages - let a cursor yield pages
@@ -251,10 +372,13 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init, "DMA_BUF");
  */
 bool dma_buf_cursor_grant_pages(struct dma_buf_cursor *cursor)
 {
-	cursor->pages = cursor->list->granted;
-	WARN_ONCE(IS_ENABLED(CONFIG_DMABUF_DEBUG) && !cursor->pages,
+	bool granted = cursor->list->granted;
+
+	WARN_ONCE(IS_ENABLED(CONFIG_DMABUF_DEBUG) && !granted,
 		  "dma-buf: pages read without a grant of the exporter\n");
-	return cursor->pages;
+	if (granted)
+		dma_buf_cursor_show_pages(cursor);
+	return granted;
 }
 EXPORT_SYMBOL_FOR_MODULES(dma_buf_cursor_grant_pages, "dmabuf_kunit");
 
@@ -267,42 +391,19 @@ EXPORT_SYMBOL_FOR_MODULES(dma_buf_cursor_grant_pages, "dmabuf_kunit");
  */
 struct dma_buf_chunk dma_buf_cursor_next_chunk(struct dma_buf_cursor *cursor)
 {
-	struct dma_buf_chunk chunk = cursor->ahead;
+	struct dma_buf_chunk chunk = { };
 
-	if (!cursor->pages)
-		chunk.page = NULL;
-	if (chunk.npages)
-		dma_buf_cursor_advance(cursor);
+	if (dma_buf_cursor_at_end(cursor))
+		return chunk;
+
+	chunk.dma_addr = cursor->addr;
+	chunk.npages = dma_buf_cursor_here(cursor);
+	if (cursor->next_phys)
+		chunk.page = dma_buf_cursor_find_page(cursor, &chunk.npages);
+	cursor->addr += (u64)chunk.npages << PAGE_SHIFT;
 	return chunk;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_next_chunk, "DMA_BUF");
-
-/**
- * dma_buf_cursor_next_range - step to the next DMA-contiguous range
- * @cursor: the cursor
- *
- * Context: Any, as long as the list stays mapped.
- * Return: The range, as large as it can be, without a page. Its npages is zero
- * at the end.
- */
-struct dma_buf_chunk dma_buf_cursor_next_range(struct dma_buf_cursor *cursor)
-{
-	struct dma_buf_chunk range = cursor->ahead;
-
-	range.page = NULL;
-	if (!range.npages)
-		return range;
-
-	for (;;) {
-		u64 end = (u64)range.dma_addr + ((u64)range.npages << PAGE_SHIFT);
-
-		dma_buf_cursor_advance(cursor);
-		if (!cursor->ahead.npages || cursor->ahead.dma_addr != end)
-			return range;
-		range.npages += cursor->ahead.npages;
-	}
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_next_range, "DMA_BUF");
 
 /**
  * dma_buf_list_block_size - largest block that fits all ranges of a list
@@ -330,7 +431,7 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 		if (seen)
 			borders |= range.dma_addr;
 		seen += range.npages;
-		if (seen < list->npages)
+		if (seen < list->dma.npages)
 			borders |= end;
 	}
 
@@ -358,11 +459,11 @@ int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 	struct dma_buf_cursor cursor;
 	dma_addr_t addr;
 
-	if (list->npages < npages)
+	if (list->dma.npages < npages)
 		return -EINVAL;
 
 	dma_buf_cursor_init_part(&cursor, list, 0, npages);
-	while (dma_buf_cursor_next_block(&cursor, PAGE_SIZE, &addr))
+	while (dma_buf_cursor_next_page(&cursor, &addr))
 		*addrs++ = addr;
 	return 0;
 }

@@ -6,11 +6,13 @@
  * become a walk over physically contiguous runs, and dma_buf_list_build() maps
  * these one by one, reading the description once.
  */
+#include <kunit/static_stub.h>
 #include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
@@ -19,18 +21,69 @@
 
 #include "dma-buf-internal.h"
 
+/* Runs that are mapped before anybody else gets a chance. */
+#define DMA_BUF_RUNS_PAUSE	1024
+
 /* A run is never longer than this, so that its bytes fit a size_t. */
 #define DMA_BUF_RUN_MAX_PAGES	((unsigned long)(SIZE_MAX >> PAGE_SHIFT))
 
-/**
- * struct dma_buf_run - physically contiguous memory
- * @phys: physical address
- * @npages: length in pages, zero for the end of a walk
+/*
+ * Two calls into the outside world, which KUnit replaces as those in dma-buf-hw.c.
+ * They are made for each run, so they have to be inline; what is not is the name
+ * that KUnit knows them by.
  */
-struct dma_buf_run {
-	phys_addr_t phys;
-	unsigned long npages;
-};
+
+/*
+ * The memory of a device may have pages too, but how to map it is not for
+ * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
+ * it for what is foreign.
+ */
+static bool dma_buf_is_system_pfn(unsigned long pfn)
+{
+	struct page *page;
+
+	if (!pfn_valid(pfn))
+		return false;
+	page = pfn_to_page(pfn);
+	return !is_zone_device_page(page) ||
+	       page_pgmap(page)->type == MEMORY_DEVICE_GENERIC;
+}
+
+/* It comes in sections of the memmap, so looking at both ends will do. */
+static __always_inline bool dma_buf_is_system_memory(phys_addr_t phys,
+						     unsigned long npages)
+{
+	unsigned long first = PHYS_PFN(phys);
+
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
+	return dma_buf_is_system_pfn(first) &&
+	       (npages == 1 || dma_buf_is_system_pfn(first + npages - 1));
+}
+
+bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	return dma_buf_is_system_memory(phys, npages);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_system_memory);
+
+static __always_inline dma_addr_t
+dma_buf_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+		 enum dma_data_direction dir, unsigned long attrs)
+{
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_phys, dev, phys, size, dir,
+				   attrs);
+	return dma_map_phys(dev, phys, size, dir, attrs);
+}
+
+dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs)
+{
+	return dma_buf_map_phys(dev, phys, size, dir, attrs);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_phys);
+
+/* Runs that go through the engine together, so that its loops are short. */
+#define DMA_BUF_BATCH	32U
 
 /**
  * struct dma_buf_walk - position in the description of a buffer
@@ -39,6 +92,7 @@ struct dma_buf_run {
  * @vecs: array of physical ranges, if it is neither of these
  * @nr: number of elements, whichever they are
  * @index: next one of them
+ * @rest: what was read, but not handed out yet
  * @has_pages: this is system memory
  */
 struct dma_buf_walk {
@@ -47,27 +101,39 @@ struct dma_buf_walk {
 	const struct phys_vec *vecs;
 	unsigned long nr;
 	unsigned long index;
+	struct dma_buf_run rest;
 	bool has_pages;
 };
 
-static struct dma_buf_run dma_buf_walk_pages(struct dma_buf_walk *walk)
+/* Without one memmap for all, neighbours in a memmap are no proof. */
+static bool dma_buf_is_nth_page(const struct page *page,
+				const struct page *first, unsigned long n)
+{
+	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
+		return page_to_pfn(page) == page_to_pfn(first) + n;
+	return page == first + n;
+}
+
+static __always_inline struct dma_buf_run
+dma_buf_walk_pages(struct dma_buf_walk *walk)
 {
 	struct page *const *pages = walk->pages + walk->index;
 	unsigned long n = 1, max = walk->nr - walk->index;
 	struct page *first = pages[0];
 
-	while (n < max && page_to_pfn(pages[n]) == page_to_pfn(first) + n)
+	while (n < max && dma_buf_is_nth_page(pages[n], first, n))
 		n++;
 
 	walk->index += n;
 	return (struct dma_buf_run) {
-		.phys = page_to_phys(first),
+		.addr = page_to_phys(first),
 		.npages = n,
 	};
 }
 
 /* The range at the position, which stays where it is. */
-static struct phys_vec dma_buf_walk_peek(const struct dma_buf_walk *walk)
+static __always_inline struct phys_vec
+dma_buf_walk_peek(const struct dma_buf_walk *walk)
 {
 	if (!walk->sg)
 		return walk->vecs[walk->index];
@@ -78,18 +144,19 @@ static struct phys_vec dma_buf_walk_peek(const struct dma_buf_walk *walk)
 	};
 }
 
-static void dma_buf_walk_step(struct dma_buf_walk *walk)
+static __always_inline void dma_buf_walk_step(struct dma_buf_walk *walk)
 {
 	walk->index++;
 	if (walk->sg)
 		walk->sg = sg_next(walk->sg);
 }
 
-static struct dma_buf_run dma_buf_walk_ranges(struct dma_buf_walk *walk)
+static __always_inline struct dma_buf_run
+dma_buf_walk_ranges(struct dma_buf_walk *walk)
 {
 	struct phys_vec vec = dma_buf_walk_peek(walk);
 	struct dma_buf_run run = {
-		.phys = vec.paddr,
+		.addr = vec.paddr,
 		.npages = PFN_UP(vec.len),
 	};
 
@@ -98,42 +165,92 @@ static struct dma_buf_run dma_buf_walk_ranges(struct dma_buf_walk *walk)
 		unsigned long n;
 
 		vec = dma_buf_walk_peek(walk);
+		if (vec.paddr != run.addr + PFN_PHYS(run.npages))
+			break;
 		n = PFN_UP(vec.len);
-		if (vec.paddr != run.phys + PFN_PHYS(run.npages) ||
-		    n > DMA_BUF_RUN_MAX_PAGES - run.npages)
+		if (n > DMA_BUF_RUN_MAX_PAGES - run.npages)
 			break;
 		run.npages += n;
 	}
 	return run;
 }
 
-static struct dma_buf_run dma_buf_walk_next(struct dma_buf_walk *walk)
+/* Reads the next run, if there is one and nothing is left of the one before. */
+static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk)
 {
-	if (walk->index == walk->nr)
-		return (struct dma_buf_run) { };
-	if (walk->pages)
-		return dma_buf_walk_pages(walk);
-	return dma_buf_walk_ranges(walk);
+	if (walk->rest.npages || walk->index == walk->nr)
+		return 0;
+
+	walk->rest = walk->pages ? dma_buf_walk_pages(walk) :
+				   dma_buf_walk_ranges(walk);
+	if (!walk->has_pages ||
+	    dma_buf_is_system_memory(walk->rest.addr, walk->rest.npages))
+		return 0;
+	return -EINVAL;
+}
+
+/* The first of @run, as long as the DMA API and a memmap with holes allow. */
+static struct dma_buf_run dma_buf_run_cut(struct dma_buf_run run,
+					  unsigned long max, bool has_pages)
+{
+	run.npages = min(run.npages, max);
+	while (has_pages &&
+	       !page_range_contiguous(phys_to_page(run.addr), run.npages))
+		run.npages /= 2;
+	return run;
+}
+
+/* The next runs, none of them longer than @max. Returns how many these are. */
+static int dma_buf_walk_fill(struct dma_buf_walk *pos, struct dma_buf_run *runs,
+			     unsigned long max)
+{
+	/* A copy that the compiler can keep in registers. */
+	struct dma_buf_walk walk = *pos;
+	int n, ret;
+
+	for (n = 0; n < DMA_BUF_BATCH; n++) {
+		ret = dma_buf_walk_read(&walk);
+		if (ret)
+			return ret;
+		if (!walk.rest.npages)
+			break;
+		runs[n] = dma_buf_run_cut(walk.rest, max, walk.has_pages);
+		walk.rest.addr += PFN_PHYS(runs[n].npages);
+		walk.rest.npages -= runs[n].npages;
+	}
+
+	*pos = walk;
+	return n;
 }
 
 /**
  * struct dma_buf_build - a list in the making
  * @list: the list
  * @walk: what backs it
+ * @phys: what was mapped of it, in the runs that it was mapped in
+ * @addrs: the same as DMA addresses, once @scattered
+ * @offset: of all DMA addresses so far to the physical ones
  * @npages: length that the list is going to have
+ * @done: how much of that is mapped
  * @max_pages: longest run that one call of the DMA API takes
  * @bus_offset: of the provider, for DMA_BUF_ROUTE_BUS_ADDR
  * @route: route that was decided before, or DMA_BUF_ROUTE_NONE
  * @peer: this is the memory of a device
+ * @scattered: there is no such @offset
  */
 struct dma_buf_build {
 	struct dma_buf_list *list;
 	struct dma_buf_walk walk;
+	struct dma_buf_writer phys;
+	struct dma_buf_writer addrs;
+	u64 offset;
 	unsigned long npages;
+	unsigned long done;
 	unsigned long max_pages;
 	u64 bus_offset;
 	enum dma_buf_route route;
 	bool peer;
+	bool scattered;
 };
 
 static size_t dma_buf_bytes(unsigned long npages)
@@ -177,181 +294,253 @@ static void dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 }
 
 /*
+ * Each of these maps @n runs and returns how many of them it did, with the error
+ * that stopped it in @ret.
+ *
  * The DMA API does not check bus addresses, and a device that cannot reach one
  * would truncate it.
  */
-static int dma_buf_build_bus_addr(struct dma_buf_build *build,
-				  const struct dma_buf_run *run,
-				  dma_addr_t *addr)
+static unsigned int dma_buf_map_bus_addr(struct dma_buf_build *build,
+					 const struct dma_buf_run *phys,
+					 struct dma_buf_run *dma,
+					 unsigned int n, int *ret)
 {
-	u64 start = run->phys + build->bus_offset;
-	u64 last = start + ((u64)run->npages << PAGE_SHIFT) - 1;
+	u64 limit = dma_buf_hw_addr_limit(build->list->dev);
+	unsigned int i;
 
-	if (last < start || last > dma_buf_hw_addr_limit(build->list->dev))
-		return -EREMOTEIO;
-	*addr = start;
-	return 0;
+	for (i = 0; i < n; i++) {
+		u64 start = phys[i].addr + build->bus_offset;
+		u64 last = start + ((u64)phys[i].npages << PAGE_SHIFT) - 1;
+
+		if (last < start || last > limit) {
+			*ret = -EREMOTEIO;
+			break;
+		}
+		dma[i].addr = start;
+		dma[i].npages = phys[i].npages;
+	}
+	return i;
 }
 
-static int dma_buf_build_per_run(struct dma_buf_build *build,
-				 const struct dma_buf_run *run,
-				 dma_addr_t *addr)
+static unsigned int dma_buf_map_per_run(struct dma_buf_build *build,
+					const struct dma_buf_run *phys,
+					struct dma_buf_run *dma,
+					unsigned int n, int *ret)
 {
-	struct dma_buf_list *list = build->list;
-	int ret;
+	const struct dma_buf_list *list = build->list;
+	unsigned int i;
 
-	ret = dma_buf_hw_map_phys(list->dev, run->phys,
-				  dma_buf_bytes(run->npages), list->dir,
-				  list->attrs, addr);
+	for (i = 0; i < n; i++) {
+		dma_addr_t addr = dma_buf_map_phys(list->dev, phys[i].addr,
+						   dma_buf_bytes(phys[i].npages),
+						   list->dir, list->attrs);
+
+		*ret = dma_mapping_error(list->dev, addr);
+		if (*ret)
+			break;
+		dma[i].addr = addr;
+		dma[i].npages = phys[i].npages;
+	}
+
 	/*
 	 * No amount of memory makes a device see a BAR that lies beyond its
 	 * mask. With an IOMMU it is the addresses that ran out.
 	 */
-	if (ret && list->peer && !dma_buf_hw_merge_boundary(list->dev))
-		return -EREMOTEIO;
-	return ret;
+	if (*ret && list->peer && !dma_buf_hw_merge_boundary(list->dev))
+		*ret = -EREMOTEIO;
+	return i;
+}
+
+/* The addresses are known without, they are one after the other. */
+static unsigned int dma_buf_map_iova(struct dma_buf_build *build,
+				     const struct dma_buf_run *phys,
+				     unsigned int n, int *ret)
+{
+	struct dma_buf_list *list = build->list;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		*ret = dma_buf_hw_iova_link(list->dev, &list->iova,
+					    phys[i].addr,
+					    dma_buf_bytes(build->done),
+					    dma_buf_bytes(phys[i].npages),
+					    list->dir, list->attrs);
+		if (*ret)
+			break;
+		build->done += phys[i].npages;
+	}
+	return i;
 }
 
 /* The one place that knows what each route does. */
-static int dma_buf_build_map(struct dma_buf_build *build,
-			     const struct dma_buf_run *run, dma_addr_t *addr)
+static unsigned int dma_buf_build_map(struct dma_buf_build *build,
+				      const struct dma_buf_run *phys,
+				      struct dma_buf_run *dma, unsigned int n,
+				      int *ret)
 {
-	struct dma_buf_list *list = build->list;
-	size_t offset = dma_buf_bytes(list->npages);
-
-	switch (list->route) {
+	switch (build->list->route) {
 	case DMA_BUF_ROUTE_BUS_ADDR:
-		return dma_buf_build_bus_addr(build, run, addr);
+		return dma_buf_map_bus_addr(build, phys, dma, n, ret);
 	case DMA_BUF_ROUTE_IOVA:
-		*addr = list->iova.addr + offset;
-		return dma_buf_hw_iova_link(list->dev, &list->iova, run->phys,
-					    offset, dma_buf_bytes(run->npages),
-					    list->dir, list->attrs);
+		return dma_buf_map_iova(build, phys, n, ret);
 	case DMA_BUF_ROUTE_PER_RUN:
-		return dma_buf_build_per_run(build, run, addr);
+		return dma_buf_map_per_run(build, phys, dma, n, ret);
 	case DMA_BUF_ROUTE_MAP_SG:
 		/* All at once, when the runs are known. */
-		*addr = 0;
-		return 0;
+		return n;
 	default:
-		return -EINVAL;
+		*ret = -EINVAL;
+		return 0;
 	}
 }
 
-static int dma_buf_build_add(struct dma_buf_build *build,
-			     const struct dma_buf_run *run, struct page *page)
+/* Are the addresses known when all is mapped, and not run by run? */
+static bool dma_buf_build_addrs_later(const struct dma_buf_build *build)
 {
-	struct dma_buf_chunk chunk = { .page = page, .npages = run->npages };
-	struct dma_buf_list *list = build->list;
-	bool extend;
+	return build->list->route == DMA_BUF_ROUTE_IOVA ||
+	       build->list->route == DMA_BUF_ROUTE_MAP_SG;
+}
+
+/* The DMA addresses do not follow from the physical ones, so store them, too. */
+static int dma_buf_build_scatter(struct dma_buf_build *build)
+{
+	const u64 *word = build->phys.first;
+	struct dma_buf_run run;
+	unsigned long i;
+
+	dma_buf_writer_init(&build->addrs, NULL, 0, build->phys.expect);
+	for (i = 0; i < build->phys.nruns; i++) {
+		word = dma_buf_run_read(word, &run.addr, &run.npages);
+		run.addr += build->offset;
+		if (!dma_buf_writer_add(&build->addrs, &run, 1))
+			goto err_free;
+	}
+
+	build->scattered = true;
+	return 0;
+
+err_free:
+	dma_buf_blocks_free(build->addrs.blocks);
+	return -ENOMEM;
+}
+
+/* Do all of these differ by the same offset, as all that were stored before? */
+static int dma_buf_build_check_offset(struct dma_buf_build *build,
+				      const struct dma_buf_run *phys,
+				      const struct dma_buf_run *dma,
+				      unsigned int n)
+{
+	u64 first = dma[0].addr - phys[0].addr, differ = 0, all = 0;
+	unsigned int i;
+
+	if (!build->phys.nruns)
+		build->offset = first;
+
+	for (i = 0; i < n; i++) {
+		u64 offset = dma[i].addr - phys[i].addr;
+
+		differ |= offset ^ build->offset;
+		all |= offset;
+	}
+
+	if (WARN_ON_ONCE(!IS_ALIGNED(all, PAGE_SIZE)))
+		return -EIO;
+	return differ && !build->scattered ? dma_buf_build_scatter(build) : 0;
+}
+
+/* Stores @n runs that were mapped, and unmaps what there was no room for. */
+static int dma_buf_build_store(struct dma_buf_build *build,
+			       const struct dma_buf_run *phys,
+			       const struct dma_buf_run *dma, unsigned int n)
+{
+	const struct dma_buf_list *list = build->list;
+	unsigned int stored = 0;
 	int ret;
 
-	/*
-	 * Behind one IOVA the parts only matter for their pages and for the
-	 * caches, and the memory of a device has neither.
-	 */
-	extend = list->route == DMA_BUF_ROUTE_IOVA && list->peer &&
-		 list->nchunks;
-
-	/* Room first: what is mapped must not be lost. */
-	ret = extend ? 0 : dma_buf_list_reserve(list);
-	if (ret)
-		return ret;
-
-	ret = dma_buf_build_map(build, run, &chunk.dma_addr);
-	if (ret)
-		return ret;
-
-	if (extend)
-		dma_buf_list_extend(list, chunk.npages);
-	else
-		dma_buf_list_append(list, &chunk);
-	return 0;
-}
-
-/* Cuts a run where the DMA API or a memmap with holes demands it. */
-static int dma_buf_build_run(struct dma_buf_build *build,
-			     struct dma_buf_run run)
-{
-	/* Only bouncing limits the size, and neither MMIO nor an IOVA does. */
-	unsigned long max = build->list->route == DMA_BUF_ROUTE_IOVA ?
-			    run.npages : build->max_pages;
-
-	while (run.npages) {
-		struct dma_buf_run part = run;
-		struct page *page = NULL;
-		int ret;
-
-		part.npages = min(run.npages, max);
-		if (build->walk.has_pages) {
-			if (!dma_buf_hw_is_system_memory(run.phys, part.npages))
-				return -EINVAL;
-			page = phys_to_page(run.phys);
-			while (!page_range_contiguous(page, part.npages))
-				part.npages /= 2;
-		}
-
-		ret = dma_buf_build_add(build, &part, page);
-		if (ret)
-			return ret;
-
-		run.phys += PFN_PHYS(part.npages);
-		run.npages -= part.npages;
+	if (dma_buf_build_addrs_later(build)) {
+		/* Behind one IOVA the memory of a device has no parts. */
+		stored = build->walk.has_pages ?
+			 dma_buf_writer_add(&build->phys, phys, n) : n;
+		return stored == n ? 0 : -ENOMEM;
 	}
-	return 0;
+
+	ret = dma_buf_build_check_offset(build, phys, dma, n);
+	if (!ret) {
+		stored = n;
+		if (build->scattered)
+			stored = dma_buf_writer_add(&build->addrs, dma, stored);
+		stored = dma_buf_writer_add(&build->phys, phys, stored);
+	}
+	if (stored == n)
+		return 0;
+
+	/* Nobody else knows of these. */
+	for (; dma_buf_hw_need_unmap(list->dev) && stored < n; stored++)
+		dma_buf_hw_unmap_phys(list->dev, dma[stored].addr,
+				      dma_buf_bytes(dma[stored].npages),
+				      list->dir, list->attrs);
+	return ret ?: -ENOMEM;
 }
 
-/*
- * dma_map_sgtable() merges whole entries, so each chunk lies in one segment and
- * in order.
- */
-static void dma_buf_build_set_addrs(struct dma_buf_list *list)
+/* Takes the addresses from a table that was mapped. */
+static int dma_buf_build_take_addrs(struct dma_buf_build *build,
+				    struct sg_table *sgt)
 {
-	struct dma_buf_chunk *chunk = list->chunks;
 	struct scatterlist *sg;
 	unsigned int i;
 
-	for_each_sgtable_dma_sg(list->sgt, sg, i) {
-		size_t done = 0;
+	dma_buf_writer_init(&build->addrs, build->list->one,
+			    ARRAY_SIZE(build->list->one), sgt->nents);
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		struct dma_buf_run run = {
+			.addr = sg_dma_address(sg),
+			.npages = sg_dma_len(sg) >> PAGE_SHIFT,
+		};
 
-		for (; done < sg_dma_len(sg); chunk++) {
-			chunk->dma_addr = sg_dma_address(sg) + done;
-			done += dma_buf_bytes(chunk->npages);
-		}
+		if (WARN_ON_ONCE(!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg),
+					     PAGE_SIZE)))
+			return -EIO;
+		if (!dma_buf_writer_add(&build->addrs, &run, 1))
+			return -ENOMEM;
 	}
-	WARN_ON_ONCE(chunk != list->chunks + list->nchunks);
+	return 0;
 }
 
 /* Makes the table for dma_map_sgtable() and takes the addresses from it. */
-static int dma_buf_build_map_sg(struct dma_buf_list *list)
+static int dma_buf_build_map_sg(struct dma_buf_build *build)
 {
+	struct dma_buf_list *list = build->list;
+	const u64 *word = build->phys.first;
 	struct scatterlist *sg;
 	struct sg_table *sgt;
 	unsigned int i;
 	int ret;
 
-	if (list->nchunks > UINT_MAX)
+	if (build->phys.nruns > UINT_MAX)
 		return -E2BIG;
 
 	sgt = kzalloc_obj(*sgt);
 	if (!sgt)
 		return -ENOMEM;
 
-	ret = sg_alloc_table(sgt, list->nchunks, GFP_KERNEL);
+	ret = sg_alloc_table(sgt, build->phys.nruns, GFP_KERNEL);
 	if (ret)
 		goto err_free_sgt;
 
-	for_each_sgtable_sg(sgt, sg, i)
-		sg_set_page(sg, list->chunks[i].page,
-			    list->chunks[i].npages << PAGE_SHIFT, 0);
+	for_each_sgtable_sg(sgt, sg, i) {
+		struct dma_buf_run run;
+
+		word = dma_buf_run_read(word, &run.addr, &run.npages);
+		sg_set_page(sg, phys_to_page(run.addr), run.npages << PAGE_SHIFT,
+			    0);
+	}
 
 	ret = dma_buf_hw_map_sgtable(list->dev, sgt, list->dir, list->attrs);
 	if (ret)
 		goto err_free_table;
 
 	list->sgt = sgt;
-	dma_buf_build_set_addrs(list);
-	return 0;
+	return dma_buf_build_take_addrs(build, sgt);
 
 err_free_table:
 	sg_free_table(sgt);
@@ -360,36 +549,100 @@ err_free_sgt:
 	return ret;
 }
 
-static int dma_buf_build_finish(struct dma_buf_list *list)
+static int dma_buf_build_finish(struct dma_buf_build *build)
 {
+	struct dma_buf_list *list = build->list;
+
 	switch (list->route) {
 	case DMA_BUF_ROUTE_MAP_SG:
-		return dma_buf_build_map_sg(list);
+		return dma_buf_build_map_sg(build);
 	case DMA_BUF_ROUTE_IOVA:
 		return dma_buf_hw_iova_sync(list->dev, &list->iova,
-					    dma_buf_bytes(list->npages));
+					    dma_buf_bytes(build->done));
 	default:
 		return 0;
 	}
 }
 
+/* Without caches to manage, dma-debug would complain of an IOVA it never saw. */
+static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
+{
+	return list->peer || list->route == DMA_BUF_ROUTE_BUS_ADDR ||
+	       (list->route == DMA_BUF_ROUTE_IOVA &&
+		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) &&
+		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE));
+}
+
+/*
+ * Where the addresses are stored on their own, few need the pages behind them:
+ * readers with a grant, importers with an sg_table, and syncing what one IOVA has
+ * put together. For all others a scattered buffer behind an IOMMU is one word.
+ */
+void dma_buf_list_forget_pages(struct dma_buf_list *list)
+{
+	if (list->granted || list->dma.first == list->phys)
+		return;
+	if (list->route == DMA_BUF_ROUTE_IOVA && !dma_buf_list_skip_sync(list))
+		return;
+
+	list->phys = NULL;
+	dma_buf_blocks_free(list->phys_blocks);
+	list->phys_blocks = NULL;
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_forget_pages);
+
+/* Gives the list what was built, for readers or for taking it back. */
+static void dma_buf_build_hand_over(struct dma_buf_build *build)
+{
+	bool separate = dma_buf_build_addrs_later(build) || build->scattered;
+	struct dma_buf_list *list = build->list;
+
+	if (list->route == DMA_BUF_ROUTE_IOVA && build->done) {
+		struct dma_buf_run all = {
+			.addr = list->iova.addr,
+			.npages = build->done,
+		};
+
+		dma_buf_writer_init(&build->addrs, list->one,
+				    ARRAY_SIZE(list->one), 1);
+		dma_buf_writer_add(&build->addrs, &all, 1);
+	}
+
+	dma_buf_writer_trim(&build->phys);
+	if (separate) {
+		dma_buf_writer_trim(&build->addrs);
+		dma_buf_list_set(list, &build->addrs, 0);
+		list->phys_blocks = build->phys.blocks;
+	} else {
+		dma_buf_list_set(list, &build->phys, build->offset);
+	}
+
+	if (build->walk.has_pages)
+		list->phys = build->phys.first;
+	else
+		dma_buf_list_forget_pages(list);
+}
+
 /* Takes back what was mapped, however far that went. */
 static void dma_buf_list_undo(struct dma_buf_list *list)
 {
-	unsigned long i;
+	const u64 *word = list->dma.first;
+	unsigned long i, npages;
+	u64 addr;
 
 	switch (list->route) {
 	case DMA_BUF_ROUTE_IOVA:
 		dma_buf_hw_iova_destroy(list->dev, &list->iova,
-					dma_buf_bytes(list->npages), list->dir,
-					list->attrs);
+					dma_buf_bytes(list->dma.npages),
+					list->dir, list->attrs);
 		break;
 	case DMA_BUF_ROUTE_PER_RUN:
-		for (i = 0; list->need_unmap && i < list->nchunks; i++)
-			dma_buf_hw_unmap_phys(list->dev,
-					      list->chunks[i].dma_addr,
-					      dma_buf_bytes(list->chunks[i].npages),
-					      list->dir, list->attrs);
+		for (i = 0; list->need_unmap && i < list->dma.nruns; i++) {
+			word = dma_buf_run_read(word, &addr, &npages);
+			dma_buf_hw_unmap_phys(list->dev, addr + list->dma.offset,
+					      dma_buf_bytes(npages), list->dir,
+					      list->attrs);
+		}
 		break;
 	case DMA_BUF_ROUTE_MAP_SG:
 		if (!list->sgt)
@@ -422,26 +675,83 @@ void dma_buf_list_free(struct dma_buf_list *list)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_free, "DMA_BUF");
 
+/* A long buffer must neither hog the CPU nor outlive the task that wants it. */
+static int dma_buf_build_pause(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/* The first run and whether there are more of them decide about the route. */
+static int dma_buf_build_start(struct dma_buf_build *build)
+{
+	struct dma_buf_walk *walk = &build->walk;
+	struct dma_buf_list *list = build->list;
+	bool later;
+	int ret;
+
+	ret = dma_buf_walk_read(walk);
+	if (ret)
+		return ret;
+
+	dma_buf_build_pick_route(build, walk->index < walk->nr ||
+				 walk->rest.npages > build->max_pages);
+
+	/*
+	 * The room in the list is for what becomes the DMA addresses. No walk has
+	 * more runs than elements.
+	 */
+	later = dma_buf_build_addrs_later(build);
+	dma_buf_writer_init(&build->phys, later ? NULL : list->one,
+			    later ? 0 : ARRAY_SIZE(list->one), walk->nr);
+
+	/* Only bouncing limits the size, and neither MMIO nor an IOVA does. */
+	if (list->route == DMA_BUF_ROUTE_IOVA)
+		build->max_pages = DMA_BUF_RUN_MAX_PAGES;
+	return 0;
+}
+
+/* Maps and stores the next runs. Returns how many these were. */
+static int dma_buf_build_batch(struct dma_buf_build *build)
+{
+	struct dma_buf_run phys[DMA_BUF_BATCH] __uninitialized;
+	struct dma_buf_run dma[DMA_BUF_BATCH] __uninitialized;
+	unsigned int mapped;
+	int n, err, ret = 0;
+
+	n = dma_buf_walk_fill(&build->walk, phys, build->max_pages);
+	if (n <= 0)
+		return n;
+
+	mapped = dma_buf_build_map(build, phys, dma, n, &ret);
+	if (mapped) {
+		err = dma_buf_build_store(build, phys, dma, mapped);
+		ret = ret ?: err;
+	}
+	return ret ?: n;
+}
+
 static int dma_buf_build_all(struct dma_buf_build *build)
 {
-	struct dma_buf_run run = dma_buf_walk_next(&build->walk), next;
-	int ret = 0;
+	unsigned long done = 0;
+	int n;
 
-	if (!run.npages)
+	if (!build->walk.nr)
 		return 0;
 
-	next = dma_buf_walk_next(&build->walk);
-	dma_buf_build_pick_route(build, next.npages ||
-				 run.npages > build->max_pages);
+	n = dma_buf_build_start(build);
+	if (n)
+		return n;
 
-	while (run.npages && !ret) {
-		ret = dma_buf_build_run(build, run);
-		run = next;
-		next = dma_buf_walk_next(&build->walk);
-		cond_resched();
+	while ((n = dma_buf_build_batch(build)) > 0) {
+		done += n;
+		if (done % DMA_BUF_RUNS_PAUSE)
+			continue;
+		n = dma_buf_build_pause();
+		if (n)
+			break;
 	}
-
-	return ret ?: dma_buf_build_finish(build->list);
+	return n ?: dma_buf_build_finish(build);
 }
 
 /*
@@ -487,6 +797,7 @@ static struct dma_buf_list *dma_buf_list_build(struct dma_buf_build *build,
 						   attrs);
 
 	ret = dma_buf_build_all(build);
+	dma_buf_build_hand_over(build);
 	list->need_unmap = list->route == DMA_BUF_ROUTE_PER_RUN &&
 			   dma_buf_hw_need_unmap(dev);
 	if (ret) {
@@ -764,52 +1075,47 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_bar, "DMA_BUF");
 
-/* Without caches to manage, dma-debug would complain of an IOVA it never saw. */
-static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
-{
-	return list->peer || list->route == DMA_BUF_ROUTE_BUS_ADDR ||
-	       (list->route == DMA_BUF_ROUTE_IOVA &&
-		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) &&
-		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE));
-}
-
 /* The direction may be another than the mapping's, see the callers. */
 void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
 				   enum dma_data_direction dir)
 {
-	unsigned long i;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
 
 	if (dma_buf_list_skip_sync(list))
 		return;
 
-	if (list->sgt) {
+	if (list->route == DMA_BUF_ROUTE_MAP_SG) {
 		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
 		return;
 	}
 
-	for (i = 0; i < list->nchunks; i++)
-		dma_buf_hw_sync_for_cpu(list->dev, list->chunks[i].dma_addr,
-					dma_buf_bytes(list->chunks[i].npages),
-					dir);
+	dma_buf_cursor_init(&cursor, list);
+	dma_buf_cursor_show_pages(&cursor);
+	dma_buf_cursor_for_each_chunk(chunk, &cursor)
+		dma_buf_hw_sync_for_cpu(list->dev, chunk.dma_addr,
+					dma_buf_bytes(chunk.npages), dir);
 }
 
 void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
 				      enum dma_data_direction dir)
 {
-	unsigned long i;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
 
 	if (dma_buf_list_skip_sync(list))
 		return;
 
-	if (list->sgt) {
+	if (list->route == DMA_BUF_ROUTE_MAP_SG) {
 		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
 		return;
 	}
 
-	for (i = 0; i < list->nchunks; i++)
-		dma_buf_hw_sync_for_device(list->dev, list->chunks[i].dma_addr,
-					   dma_buf_bytes(list->chunks[i].npages),
-					   dir);
+	dma_buf_cursor_init(&cursor, list);
+	dma_buf_cursor_show_pages(&cursor);
+	dma_buf_cursor_for_each_chunk(chunk, &cursor)
+		dma_buf_hw_sync_for_device(list->dev, chunk.dma_addr,
+					   dma_buf_bytes(chunk.npages), dir);
 }
 
 /**

@@ -48,14 +48,17 @@ static unsigned long dma_buf_sgt_fill_pages(const struct dma_buf_list *list,
 					    struct scatterlist *sgl)
 {
 	struct dma_buf_sgt_fill fill = { .next = sgl };
-	unsigned long i;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
 
-	if (!list->nchunks || !list->chunks[0].page)
+	if (!list->phys)
 		return 0;
 
-	for (i = 0; i < list->nchunks; i++) {
-		struct page *page = list->chunks[i].page;
-		unsigned long left = list->chunks[i].npages, n;
+	dma_buf_cursor_init(&cursor, list);
+	dma_buf_cursor_show_pages(&cursor);
+	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+		struct page *page = chunk.page;
+		unsigned long left = chunk.npages, n;
 
 		for (; left; left -= n, page += n) {
 			n = min(left, DMA_BUF_SG_MAX_PAGES);
@@ -94,11 +97,14 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 		     list->route == DMA_BUF_ROUTE_MAP_SG;
 	struct scatterlist count = { };
 	struct dma_buf_sgt_fill fill = { .next = sgl };
-	unsigned long i;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
 
-	for (i = 0; i < list->nchunks; i++) {
-		dma_addr_t addr = list->chunks[i].dma_addr;
-		unsigned long left = list->chunks[i].npages, n;
+	dma_buf_cursor_init(&cursor, list);
+	dma_buf_cursor_show_pages(&cursor);
+	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+		dma_addr_t addr = chunk.dma_addr;
+		unsigned long left = chunk.npages, n;
 
 		for (; left; left -= n, addr += (dma_addr_t)n << PAGE_SHIFT) {
 			struct scatterlist *sg = fill.last ?: &count;

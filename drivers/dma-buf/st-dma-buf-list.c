@@ -5,6 +5,7 @@
 #include <kunit/test.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 
 #include "dma-buf-internal.h"
 
@@ -14,27 +15,40 @@
 /* One that CONFIG_DMABUF_DEBUG adds */
 #define DEBUG_WARNS	IS_ENABLED(CONFIG_DMABUF_DEBUG)
 
-/* Never looked at, only their addresses are. */
-static struct page pages[8];
+/* Memory whose pages are never looked at, only their addresses are. */
+#define P		BIT_ULL(39)
 
 static void release(void *list)
 {
 	dma_buf_list_release(list);
 }
 
+static void add(struct kunit *test, struct dma_buf_writer *writer,
+		struct dma_buf_chunk chunk)
+{
+	const struct dma_buf_run run = {
+		.addr = chunk.dma_addr,
+		.npages = chunk.npages,
+	};
+
+	KUNIT_ASSERT_EQ(test, dma_buf_writer_add(writer, &run, 1), 1);
+}
+
 static struct dma_buf_list *list_of(struct kunit *test,
 				    const struct dma_buf_chunk *chunks, size_t n)
 {
+	struct dma_buf_writer writer;
 	struct dma_buf_list *list;
 	size_t i;
 
 	list = dma_buf_list_alloc(NULL, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, list);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, release, list), 0);
-	for (i = 0; i < n; i++) {
-		KUNIT_ASSERT_EQ(test, dma_buf_list_reserve(list), 0);
-		dma_buf_list_append(list, &chunks[i]);
-	}
+
+	dma_buf_writer_init(&writer, list->one, ARRAY_SIZE(list->one), n);
+	for (i = 0; i < n; i++)
+		add(test, &writer, chunks[i]);
+	dma_buf_list_set(list, &writer, 0);
 	return list;
 }
 
@@ -122,32 +136,106 @@ static void list_without_chunks_is_legal(struct kunit *test)
 
 static void one_chunk_needs_no_second_allocation(struct kunit *test)
 {
+	static const struct dma_buf_chunk big = {
+		.dma_addr = A,
+		.npages = BIT(28),
+	};
 	struct dma_buf_list *list = list_of(test, mixed, 1);
+	struct dma_buf_cursor cursor;
 
-	KUNIT_EXPECT_PTR_EQ(test, list->chunks, &list->one);
-	KUNIT_EXPECT_EQ(test, list->max_chunks, 1);
+	KUNIT_EXPECT_LE(test, sizeof(*list), 128);
+	KUNIT_EXPECT_NULL(test, list->dma_blocks);
+	list = list_of(test, mixed, 2);
+	KUNIT_EXPECT_NULL(test, list->dma_blocks);
+	list = list_of(test, &big, 1);
+	KUNIT_EXPECT_NULL(test, list->dma_blocks);
+	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), A, BIT(28));
+}
+
+/* Of all lengths around what fits one word, over the borders of many blocks. */
+static struct dma_buf_chunk odd_chunk(unsigned long i)
+{
+	return (struct dma_buf_chunk) {
+		.dma_addr = A + i * SZ_1G,
+		.npages = i % 5 == 3 ? PAGE_SIZE - 2 + i % 4 : 1 + i % 3,
+	};
+}
+
+/* @expect is what the writer is told, which need not be true. */
+static void expect_growth(struct kunit *test, unsigned long n,
+			  unsigned long expect, bool trim)
+{
+	struct dma_buf_writer writer;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk chunk;
+	struct dma_buf_list *list;
+	unsigned long i;
+
+	list = list_of(test, NULL, 0);
+	dma_buf_writer_init(&writer, NULL, 0, expect);
+	for (i = 0; i < n; i++) {
+		add(test, &writer, odd_chunk(i));
+		/* As far as it goes it can be read at any time. */
+		dma_buf_list_set(list, &writer, 0);
+	}
+	if (trim)
+		dma_buf_writer_trim(&writer);
+	dma_buf_list_set(list, &writer, 0);
+
+	i = 0;
+	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
+		expect_chunk(test, chunk, odd_chunk(i).dma_addr,
+			     odd_chunk(i).npages);
+		i++;
+	}
+	KUNIT_EXPECT_EQ(test, i, n);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), n);
 }
 
 static void growing_keeps_the_chunks(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, NULL, 0);
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk chunk;
-	unsigned long i;
+	static const unsigned long sizes[] = {
+		1, 2, 3, 15, 400, 424, 425, 507, 508, 509, 511, 1000, 5000,
+	};
+	unsigned int i;
 
-	for (i = 0; i < 1000; i++) {
-		chunk = (struct dma_buf_chunk) {
-			.dma_addr = A + 2 * i * PAGE_SIZE,
-			.npages = 1,
-		};
-		KUNIT_ASSERT_EQ(test, dma_buf_list_reserve(list), 0);
-		dma_buf_list_append(list, &chunk);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		expect_growth(test, sizes[i], sizes[i], false);
+		expect_growth(test, sizes[i], sizes[i], true);
+		expect_growth(test, sizes[i], 1, true);
+		expect_growth(test, sizes[i], 0, false);
+		expect_growth(test, sizes[i], ULONG_MAX, true);
 	}
+}
 
-	i = 0;
-	dma_buf_list_for_each_chunk(chunk, &cursor, list)
-		expect_chunk(test, chunk, A + 2 * i++ * PAGE_SIZE, 1);
-	KUNIT_EXPECT_EQ(test, i, 1000);
+static size_t bytes_of(const struct dma_buf_block *block)
+{
+	size_t sum = 0;
+
+	for (; block; block = block->next)
+		sum += ksize(block);
+	return sum;
+}
+
+/* Whatever was expected, in the end there is little more than what is needed. */
+static void trimming_leaves_what_is_needed(struct kunit *test)
+{
+	struct dma_buf_list *list;
+	unsigned long n, i;
+
+	for (n = 3; n < 2000; n += n / 3) {
+		struct dma_buf_writer writer;
+
+		list = list_of(test, NULL, 0);
+		dma_buf_writer_init(&writer, NULL, 0, ULONG_MAX);
+		for (i = 0; i < n; i++)
+			add(test, &writer, mixed[i % 4]);
+		dma_buf_writer_trim(&writer);
+		dma_buf_list_set(list, &writer, 0);
+		KUNIT_EXPECT_LE(test, bytes_of(list->dma_blocks),
+				kmalloc_size_roundup((n + 1) * sizeof(u64)) +
+				n * sizeof(u64) / 8);
+	}
 }
 
 /* The parts of @mixed that begin at page 4: 1 page of its second chunk ... */
@@ -369,13 +457,37 @@ static void block_size_looks_at_ranges_not_at_chunks(struct kunit *test)
 }
 
 static const struct dma_buf_chunk with_pages[] = {
-	{ .page = &pages[0], .dma_addr = A, .npages = 2 },
-	{ .page = &pages[4], .dma_addr = A + 2 * PAGE_SIZE, .npages = 3 },
+	{ .dma_addr = A, .npages = 4 },
+	{ .dma_addr = A + 4 * PAGE_SIZE, .npages = 1 },
 };
+
+/* What is behind these: 2 pages, a gap of 2, 3 pages */
+static struct dma_buf_list *list_with_pages(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_writer phys;
+
+	dma_buf_writer_init(&phys, NULL, 0, 2);
+	add(test, &phys, (struct dma_buf_chunk) { .dma_addr = P, .npages = 2 });
+	list->phys_blocks = phys.blocks;
+	add(test, &phys, (struct dma_buf_chunk) {
+		.dma_addr = P + 4 * PAGE_SIZE,
+		.npages = 3,
+	});
+	list->phys = phys.first;
+	return list;
+}
+
+static void expect_page(struct kunit *test, struct dma_buf_chunk chunk,
+			unsigned int n, unsigned long npages)
+{
+	KUNIT_EXPECT_PTR_EQ(test, chunk.page, phys_to_page(P + n * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, chunk.npages, npages);
+}
 
 static void pages_are_not_shown_without_a_grant(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_list *list = list_with_pages(test);
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
 
@@ -392,7 +504,7 @@ static void pages_are_not_shown_without_a_grant(struct kunit *test)
 
 static void pages_are_not_shown_to_who_does_not_ask(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_list *list = list_with_pages(test);
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
 
@@ -406,19 +518,51 @@ static void pages_are_not_shown_to_who_does_not_ask(struct kunit *test)
 
 static void pages_are_shown_with_a_grant(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_list *list = list_with_pages(test);
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
 
 	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init_part(&cursor, list, 1, 3);
+	dma_buf_cursor_init_part(&cursor, list, 1, 4);
 	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 1, 1);
+	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 4, 2);
+	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 6, 1);
 	chunk = dma_buf_cursor_next_chunk(&cursor);
-	KUNIT_EXPECT_PTR_EQ(test, chunk.page, &pages[1]);
-	KUNIT_EXPECT_EQ(test, chunk.npages, 1);
-	chunk = dma_buf_cursor_next_chunk(&cursor);
-	KUNIT_EXPECT_PTR_EQ(test, chunk.page, &pages[4]);
-	KUNIT_EXPECT_EQ(test, chunk.npages, 2);
+	KUNIT_EXPECT_EQ(test, chunk.npages, 0);
+	KUNIT_EXPECT_NULL(test, chunk.page);
+}
+
+static void other_steps_do_not_lose_the_pages(struct kunit *test)
+{
+	struct dma_buf_list *list = list_with_pages(test);
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_cursor_init(&cursor, list);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
+	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 5, 1);
+	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
+	KUNIT_EXPECT_FALSE(test, dma_buf_cursor_next_page(&cursor, &addr));
+}
+
+static void forgotten_pages_are_gone(struct kunit *test)
+{
+	struct dma_buf_list *list = list_with_pages(test);
+	struct dma_buf_cursor cursor;
+
+	dma_buf_list_grant_pages(list);
+	dma_buf_list_forget_pages(list);
+	KUNIT_EXPECT_NOT_NULL(test, list->phys);
+
+	list->granted = false;
+	dma_buf_list_forget_pages(list);
+	KUNIT_EXPECT_NULL(test, list->phys);
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, 5);
 }
 
 static void empty_list_can_be_granted(struct kunit *test)
@@ -434,7 +578,7 @@ static void empty_list_can_be_granted(struct kunit *test)
 /* Merged in DMA says nothing of the pages. */
 static void ranges_never_have_a_page(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, with_pages, 2);
+	struct dma_buf_list *list = list_with_pages(test);
 	struct dma_buf_cursor cursor;
 
 	dma_buf_list_grant_pages(list);
@@ -462,6 +606,7 @@ static struct kunit_case dma_buf_list_cases[] = {
 	KUNIT_CASE(list_without_chunks_is_legal),
 	KUNIT_CASE(one_chunk_needs_no_second_allocation),
 	KUNIT_CASE(growing_keeps_the_chunks),
+	KUNIT_CASE(trimming_leaves_what_is_needed),
 	KUNIT_CASE(part_begins_and_ends_within_chunks),
 	KUNIT_CASE(part_on_chunk_borders),
 	KUNIT_CASE(part_beyond_the_end_is_not_there),
@@ -476,6 +621,8 @@ static struct kunit_case dma_buf_list_cases[] = {
 	KUNIT_CASE(pages_are_not_shown_without_a_grant),
 	KUNIT_CASE(pages_are_not_shown_to_who_does_not_ask),
 	KUNIT_CASE(pages_are_shown_with_a_grant),
+	KUNIT_CASE(other_steps_do_not_lose_the_pages),
+	KUNIT_CASE(forgotten_pages_are_gone),
 	KUNIT_CASE(empty_list_can_be_granted),
 	KUNIT_CASE(ranges_never_have_a_page),
 	KUNIT_CASE(memory_without_pages_cannot_be_granted),

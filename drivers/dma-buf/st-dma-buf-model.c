@@ -272,11 +272,12 @@ static int model_map_add(struct model *m, phys_addr_t phys, dma_addr_t addr,
 	return 0;
 }
 
-static int model_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-			  enum dma_data_direction dir, unsigned long attrs,
-			  dma_addr_t *addr)
+static dma_addr_t model_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+				 enum dma_data_direction dir,
+				 unsigned long attrs)
 {
 	struct model *m = model_get();
+	dma_addr_t addr = phys + m->dma_offset;
 
 	m->map_calls++;
 	m->max_mapped = max(m->max_mapped, size);
@@ -285,14 +286,15 @@ static int model_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	if (!(attrs & DMA_ATTR_MMIO))
 		KUNIT_EXPECT_LE(m->test, size, m->max_mapping);
 	if (model_fails(m))
-		return -ENOMEM;
+		return DMA_MAPPING_ERROR;
 
-	*addr = phys + m->dma_offset;
-	if (m->iommu && !model_iova_take(m, size, addr))
-		return -ENOMEM;
+	if (m->iommu && !model_iova_take(m, size, &addr))
+		return DMA_MAPPING_ERROR;
 	if (m->bounces)
 		m->need_unmap = true;
-	return model_map_add(m, phys, *addr, size, NULL);
+	if (model_map_add(m, phys, addr, size, NULL))
+		return DMA_MAPPING_ERROR;
+	return addr;
 }
 
 static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,

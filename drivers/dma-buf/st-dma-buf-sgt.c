@@ -258,7 +258,12 @@ static void random_round(struct model *m, enum buffer_kind kind,
 	struct sg_table *sgt;
 	struct buffer b;
 
-	list = buffer_open(&b, m, kind, vec, nr);
+	buffer_init(&b, m, kind, vec, nr);
+	/* Or else the pages would be forgotten. */
+	b.grant = true;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, list);
 	buffer_expect_reached(&b, list);
 	sgt = dma_buf_sgt_from_list(list);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, sgt);
@@ -430,16 +435,16 @@ static struct dma_buf_list *failing_alloc(struct device *dev,
 	return list;
 }
 
-static int failing_reserve(struct dma_buf_list *list)
+static int failing_grow(struct dma_buf_writer *writer)
 {
 	struct kunit *test = kunit_get_current_test();
 	struct model *m = test->priv;
 	int ret = -ENOMEM;
 
-	kunit_deactivate_static_stub(test, dma_buf_list_reserve);
+	kunit_deactivate_static_stub(test, dma_buf_writer_grow);
 	if (++m->calls != m->fail_at)
-		ret = dma_buf_list_reserve(list);
-	kunit_activate_static_stub(test, dma_buf_list_reserve, failing_reserve);
+		ret = dma_buf_writer_grow(writer);
+	kunit_activate_static_stub(test, dma_buf_writer_grow, failing_grow);
 	return ret;
 }
 
@@ -489,13 +494,13 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 	buffer_init(&b, m, kind, vec, RANDOM_RUNS);
 	buffer_attach(&b);
 	kunit_activate_static_stub(test, dma_buf_list_alloc, failing_alloc);
-	kunit_activate_static_stub(test, dma_buf_list_reserve, failing_reserve);
+	kunit_activate_static_stub(test, dma_buf_writer_grow, failing_grow);
 	failed = fail_each(m, &b);
 	kunit_info(test, "%u failures", failed);
 	/* At least what there is to allocate and to map */
 	KUNIT_EXPECT_GT(test, failed, 2);
 	kunit_deactivate_static_stub(test, dma_buf_list_alloc);
-	kunit_deactivate_static_stub(test, dma_buf_list_reserve);
+	kunit_deactivate_static_stub(test, dma_buf_writer_grow);
 	buffer_put(&b);
 }
 

@@ -6,6 +6,7 @@
 #define __LINUX_DMA_BUF_MAP_H
 
 #include <linux/dma-direction.h>
+#include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
 
@@ -84,6 +85,21 @@ enum dma_buf_route {
 };
 
 /**
+ * struct dma_buf_runs - how the core stores addresses, one word for each run
+ *
+ * The word is the address of the run, which is aligned to a page, with its
+ * length in pages below it. A longer run has none there, and its length in a
+ * second word. Without any length at all the third word says where to go on.
+ */
+struct dma_buf_runs {
+	/* private: for the cursor functions only */
+	const u64 *first;
+	u64 offset;			/* what to add to each address */
+	unsigned long npages;
+	unsigned long nruns;
+};
+
+/**
  * struct dma_buf_cursor - position of a reader in a &struct dma_buf_list
  *
  * Lives on the reader's stack. Set it up with one of the first functions or,
@@ -92,24 +108,28 @@ enum dma_buf_route {
 struct dma_buf_cursor {
 	/* private: internal to the cursor functions */
 	const struct dma_buf_list *list;
-	struct dma_buf_chunk ahead;	/* read, but not handed out yet */
-	unsigned long index;		/* of the chunk after @ahead */
-	unsigned long left;		/* pages in the window after @ahead */
-	u64 block;			/* next block, see dma_buf_list_first_block() */
+	const u64 *next;		/* run after the current one */
+	u64 offset;			/* as in the runs */
+	u64 addr;			/* what is left of the current run */
+	u64 end;
+	unsigned long left;		/* pages in the window after that */
+	unsigned long window_end;	/* in pages from the start of the list */
+	u64 block;			/* see dma_buf_cursor_next_block() */
 	u64 block_end;
-	bool pages;			/* the reader may see pages */
+	const u64 *next_phys;		/* for readers that may see pages */
+	u64 phys;
+	unsigned long phys_pgoff;
+	unsigned long phys_npages;
 };
 
 /* Readers */
 
-void dma_buf_cursor_init(struct dma_buf_cursor *cursor,
-			 const struct dma_buf_list *list);
+const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list);
 void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 			      const struct dma_buf_list *list,
 			      unsigned long pgoff, unsigned long npages);
 bool dma_buf_cursor_grant_pages(struct dma_buf_cursor *cursor);
 struct dma_buf_chunk dma_buf_cursor_next_chunk(struct dma_buf_cursor *cursor);
-struct dma_buf_chunk dma_buf_cursor_next_range(struct dma_buf_cursor *cursor);
 
 unsigned long dma_buf_list_npages(const struct dma_buf_list *list);
 unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list);
@@ -119,6 +139,86 @@ int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 			    unsigned long npages);
 enum dma_buf_route dma_buf_list_route(const struct dma_buf_list *list);
 bool dma_buf_list_is_peer(const struct dma_buf_list *list);
+
+/* private: the first run at @word, returns where the one after it is */
+static inline const u64 *dma_buf_run_read(const u64 *word, u64 *addr,
+					  unsigned long *npages)
+{
+	for (;;) {
+		*addr = *word & ~((u64)PAGE_SIZE - 1);
+		*npages = *word++ & (PAGE_SIZE - 1);
+		if (likely(*npages))
+			return word;
+		*npages = *word++;
+		if (*npages)
+			return word;
+		word = (const u64 *)(unsigned long)*word;
+	}
+}
+
+/* private: makes the next run of the window the current one */
+static inline bool dma_buf_cursor_step(struct dma_buf_cursor *cursor)
+{
+	unsigned long npages;
+
+	if (!cursor->left)
+		return false;
+
+	cursor->next = dma_buf_run_read(cursor->next, &cursor->addr, &npages);
+	npages = min(npages, cursor->left);
+	cursor->left -= npages;
+	cursor->addr += cursor->offset;
+	cursor->end = cursor->addr + ((u64)npages << PAGE_SHIFT);
+	return true;
+}
+
+/**
+ * dma_buf_cursor_init - read a list from its start to its end
+ * @cursor: cursor to set up
+ * @list: list to read
+ *
+ * Context: Any, as long as @list stays mapped.
+ */
+static inline void dma_buf_cursor_init(struct dma_buf_cursor *cursor,
+				       const struct dma_buf_list *list)
+{
+	const struct dma_buf_runs *runs = dma_buf_list_runs(list);
+
+	*cursor = (struct dma_buf_cursor) {
+		.list = list,
+		.next = runs->first,
+		.offset = runs->offset,
+		.left = runs->npages,
+		.window_end = runs->npages,
+	};
+}
+
+/**
+ * dma_buf_cursor_next_range - step to the next DMA-contiguous range
+ * @cursor: the cursor
+ *
+ * Context: Any, as long as the list stays mapped.
+ * Return: The range, as large as it can be, without a page. Its npages is zero
+ * at the end.
+ */
+static inline struct dma_buf_chunk
+dma_buf_cursor_next_range(struct dma_buf_cursor *cursor)
+{
+	struct dma_buf_chunk range = { };
+	u64 end;
+
+	if (cursor->addr == cursor->end && !dma_buf_cursor_step(cursor))
+		return range;
+
+	range.dma_addr = cursor->addr;
+	do {
+		end = cursor->end;
+		range.npages += (end - cursor->addr) >> PAGE_SHIFT;
+		cursor->addr = end;
+	} while (dma_buf_cursor_step(cursor) && cursor->addr == end);
+
+	return range;
+}
 
 static inline struct dma_buf_chunk
 dma_buf_list_first_chunk(struct dma_buf_cursor *cursor,
@@ -147,8 +247,6 @@ dma_buf_list_first_range(struct dma_buf_cursor *cursor,
  * that is not larger than PAGE_SIZE, to have this only at the ends of the
  * buffer or not at all.
  *
- * Inline because importers fill page tables with it, one entry per call.
- *
  * Return: true if there was another block, false at the end.
  */
 static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
@@ -168,6 +266,26 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
 	}
 	*addr = cursor->block;
 	cursor->block += size;
+	return true;
+}
+
+/**
+ * dma_buf_cursor_next_page - step to the next page
+ * @cursor: cursor that dma_buf_cursor_init() or dma_buf_cursor_init_part() set up
+ * @addr: where to put the DMA address of the page
+ *
+ * Inline because importers fill page tables with it, one entry per call. Blocks
+ * of a page would be the same and slower.
+ *
+ * Return: true if there was another page, false at the end.
+ */
+static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
+					    dma_addr_t *addr)
+{
+	if (cursor->addr == cursor->end && !dma_buf_cursor_step(cursor))
+		return false;
+	*addr = cursor->addr;
+	cursor->addr += PAGE_SIZE;
 	return true;
 }
 
@@ -236,7 +354,8 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
  * @list: the list, NULL is not allowed
  */
 #define dma_buf_list_for_each_page(addr, cursor, list)			\
-	dma_buf_list_for_each_block(addr, cursor, list, PAGE_SIZE)
+	for (dma_buf_cursor_init(cursor, list);				\
+	     dma_buf_cursor_next_page(cursor, &(addr));)
 
 /* Exporters */
 
