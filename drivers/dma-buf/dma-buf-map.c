@@ -17,6 +17,7 @@
 #include <linux/overflow.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "dma-buf-internal.h"
@@ -659,7 +660,7 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
 
 /**
  * dma_buf_list_free - unmap a list and free it
- * @list: list that one of the dma_buf_list_from_ functions made
+ * @list: list that dma_buf_list_from_pages() or one of its siblings made
  *
  * For exporters, in &dma_buf_ops.unmap_dma_buf or where they give up a list that
  * they kept. Importers call dma_buf_list_unmap(). Works after the provider of a

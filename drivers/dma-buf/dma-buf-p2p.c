@@ -222,7 +222,7 @@ void dma_buf_route_record(struct dma_buf_attachment *attach,
 	p2p->nchunks = nchunks;
 
 	/* The peer got system memory and nobody said why: it just lies there. */
-	if (!peer && p2p->map_reason == DMA_BUF_P2P_OK)
+	if (!peer && dma_buf_p2p_reachable(p2p->map_reason))
 		p2p->map_reason = DMA_BUF_P2P_SYSTEM;
 
 	trace_dma_buf_route(attach);

@@ -221,8 +221,10 @@ static void bench_sgt_walk(struct bench *b, unsigned long i)
 	struct sg_dma_page_iter iter;
 	u64 *pte = b->pte;
 
-	for_each_sgtable_dma_page(b->sgt[i], &iter, 0)
-		*pte++ = sg_page_iter_dma_address(&iter) | BENCH_PTE_FLAGS;
+	for_each_sgtable_dma_page(b->sgt[i], &iter, 0) {
+		*pte = sg_page_iter_dma_address(&iter) | BENCH_PTE_FLAGS;
+		pte++;
+	}
 }
 
 /* The best that an importer can do by hand. */
@@ -297,8 +299,10 @@ static void bench_list_walk(struct bench *b, unsigned long i)
 	u64 *pte = b->pte;
 	dma_addr_t addr;
 
-	dma_buf_list_for_each_page(addr, &cursor, b->list[i])
-		*pte++ = addr | BENCH_PTE_FLAGS;
+	dma_buf_list_for_each_page(addr, &cursor, b->list[i]) {
+		*pte = addr | BENCH_PTE_FLAGS;
+		pte++;
+	}
 }
 
 static void bench_list_walk_ranges(struct bench *b, unsigned long i)
@@ -644,7 +648,7 @@ static void bench_device(struct kunit *test, struct device *dev)
 	KUNIT_EXPECT_EQ(test, thread->ret, 0);
 }
 
-static void direct(struct kunit *test)
+static void without_an_iommu(struct kunit *test)
 {
 	struct device *dev = kunit_device_register(test, "importer");
 
@@ -670,7 +674,7 @@ static void behind_an_iommu(struct kunit *test)
 }
 
 static struct kunit_case bench_cases[] = {
-	KUNIT_CASE_SLOW(direct),
+	KUNIT_CASE_SLOW(without_an_iommu),
 	KUNIT_CASE_SLOW(behind_an_iommu),
 	{}
 };

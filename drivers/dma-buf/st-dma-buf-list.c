@@ -416,7 +416,7 @@ static void addresses_are_copied_page_by_page(struct kunit *test)
 	KUNIT_EXPECT_MEMEQ(test, addrs, want, sizeof(want));
 	KUNIT_EXPECT_EQ(test, addrs[ARRAY_SIZE(want)], 0);
 
-	/* Part of the list is fine, more than there is is not. */
+	/* Part of the list is fine, and more than that is not. */
 	memset(addrs, 0, sizeof(addrs));
 	KUNIT_EXPECT_EQ(test, 0, dma_buf_list_copy_addrs(list, addrs, 4));
 	KUNIT_EXPECT_MEMEQ(test, addrs, want, 4 * sizeof(*want));

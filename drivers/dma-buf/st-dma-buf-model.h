@@ -150,7 +150,6 @@ struct model {
 	struct model_sync syncs[MODEL_MAX_SYNCS];
 	unsigned int nr_syncs;
 
-	/* private: the books */
 	struct model_map *maps;
 	unsigned int nr_maps;
 	struct model_map *links;

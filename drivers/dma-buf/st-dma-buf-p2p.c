@@ -22,7 +22,6 @@ static const struct phys_vec bar[] = {
  * @no_flag: the importer does not handle peer memory
  * @phys_only: the importer never maps
  * @no_offer: the exporter has no peer memory
- * @unconverted: the exporter makes an sg_table
  * @no_provider: the exporter names no provider
  * @no_p2pdma: the kernel has none
  * @not_pci: the importer's device
@@ -327,6 +326,23 @@ static void static_importer_pins_and_a_failed_pin_is_recorded(struct kunit *test
 	buffer_put(&b);
 }
 
+/* Whatever way there is, the record says that this is not the peer's memory. */
+static void system_memory_is_no_peer_over_a_private_link(struct kunit *test)
+{
+	const struct phys_vec ram = V(model_page(test->priv, 3), 1);
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	buffer_init(&b, test->priv, BUFFER_RUNS, &ram, 1);
+	b.answer = DMA_BUF_P2P_PRIVATE_LINK;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_PRIVATE_LINK);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
+	buffer_close(&b, list);
+}
+
 static char *fdinfo(struct buffer *b)
 {
 	struct kunit *test = b->m->test;
@@ -426,6 +442,7 @@ static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE(note_of_the_exporter_is_recorded),
 	KUNIT_CASE(failed_mapping_is_recorded),
 	KUNIT_CASE(static_importer_pins_and_a_failed_pin_is_recorded),
+	KUNIT_CASE(system_memory_is_no_peer_over_a_private_link),
 	KUNIT_CASE(fdinfo_has_the_records),
 	KUNIT_CASE(fdinfo_has_the_last_refusal),
 	KUNIT_CASE(each_reason_has_a_text_of_its_own),

@@ -341,6 +341,7 @@ static void expect_same_table(struct kunit *test, struct device *dev,
 	struct sg_table was, *is;
 	struct page **pages;
 	size_t i, n = 0, at;
+	int ret;
 
 	for (i = 0; i < nr; i++)
 		n += PFN_UP(vec[i].len);
@@ -350,9 +351,11 @@ static void expect_same_table(struct kunit *test, struct device *dev,
 		for (at = 0; at < vec[i].len; at += PAGE_SIZE)
 			pages[n++] = phys_to_page(vec[i].paddr + at);
 
-	KUNIT_ASSERT_EQ(test, 0, sg_alloc_table_from_pages(&was, pages, n, 0,
-							    n << PAGE_SHIFT, GFP_KERNEL));
-	KUNIT_ASSERT_EQ(test, 0, dma_map_sgtable(dev, &was, DMA_TO_DEVICE, 0));
+	ret = sg_alloc_table_from_pages(&was, pages, n, 0, n << PAGE_SHIFT,
+					GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	ret = dma_map_sgtable(dev, &was, DMA_TO_DEVICE, 0);
+	KUNIT_ASSERT_EQ(test, ret, 0);
 	list = dma_buf_list_from_pages(dev, pages, n, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 	is = dma_buf_sgt_from_list(list);
