@@ -67,10 +67,11 @@ struct dma_buf_writer {
  * @route: how the addresses came to be
  * @peer: backed by the memory of a device, not by system memory
  * @need_unmap: the DMA API wants to hear of the end of the mapping
+ * @has_pages: there are pages behind @phys
  * @granted: importers that need pages may see them
  * @dma: the DMA addresses. Each run was mapped by one call of the DMA API, which
  *	undoing the mapping relies on.
- * @phys: the runs of pages behind them, or NULL if nobody needs these. Often the
+ * @phys: the physical runs behind them, or NULL if nobody needs these. Often the
  *	DMA addresses differ from them by the same offset throughout, and these
  *	are the words of @dma.
  * @dma_blocks: blocks of @dma
@@ -89,6 +90,7 @@ struct dma_buf_list {
 	u8 route;
 	u8 peer : 1;
 	u8 need_unmap : 1;
+	u8 has_pages : 1;
 	u8 granted : 1;
 	struct dma_buf_runs dma;
 	const u64 *phys;
@@ -103,11 +105,23 @@ struct dma_buf_list {
 
 void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 			 unsigned int nwords, unsigned long expect);
-unsigned int dma_buf_writer_add(struct dma_buf_writer *writer,
-				const struct dma_buf_run *runs, unsigned int n);
+int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run);
 int dma_buf_writer_grow(struct dma_buf_writer *writer);
 void dma_buf_writer_trim(struct dma_buf_writer *writer);
 void dma_buf_blocks_free(struct dma_buf_block *block);
+
+/* The common case: short enough for one word, and there is room for it. */
+static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
+				      struct dma_buf_run run)
+{
+	if (writer->pos == writer->end || run.npages >= PAGE_SIZE)
+		return false;
+
+	*writer->pos++ = run.addr | run.npages;
+	writer->npages += run.npages;
+	writer->nruns++;
+	return true;
+}
 
 struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 					enum dma_data_direction dir,

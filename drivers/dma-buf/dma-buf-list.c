@@ -77,41 +77,24 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer)
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_grow);
 
-/*
- * Adds @n runs, or as many as there was room for. Returns how many these are. All
- * that changes is kept in registers meanwhile.
- */
-unsigned int dma_buf_writer_add(struct dma_buf_writer *writer,
-				const struct dma_buf_run *runs, unsigned int n)
+/* Adds a run of any length. */
+int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
 {
-	u64 *pos = writer->pos, *end = writer->end;
-	unsigned long npages = 0, nruns = writer->nruns;
-	unsigned int i;
+	int ret;
 
-	for (i = 0; i < n; i++) {
-		bool is_long = runs[i].npages >= PAGE_SIZE;
-
-		if (end - pos < 1 + is_long) {
-			writer->pos = pos;
-			writer->nruns = nruns + i;
-			if (dma_buf_writer_grow(writer))
-				break;
-			pos = writer->pos;
-			end = writer->end;
-		}
-		if (is_long) {
-			*pos++ = runs[i].addr;
-			*pos++ = runs[i].npages;
-		} else {
-			*pos++ = runs[i].addr | runs[i].npages;
-		}
-		npages += runs[i].npages;
+	if (writer->end - writer->pos < (run.npages < PAGE_SIZE ? 1 : 2)) {
+		ret = dma_buf_writer_grow(writer);
+		if (ret)
+			return ret;
 	}
+	if (dma_buf_writer_put(writer, run))
+		return 0;
 
-	writer->pos = pos;
-	writer->nruns = nruns + i;
-	writer->npages += npages;
-	return i;
+	*writer->pos++ = run.addr;
+	*writer->pos++ = run.npages;
+	writer->npages += run.npages;
+	writer->nruns++;
+	return 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_add);
 
@@ -281,7 +264,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_is_peer, "DMA_BUF");
  */
 void dma_buf_list_grant_pages(struct dma_buf_list *list)
 {
-	list->granted = !list->dma.npages || list->phys;
+	list->granted = !list->dma.npages || list->has_pages;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_grant_pages, "DMA_BUF");
 
@@ -328,7 +311,10 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
-/* The core itself needs no grant, and what has no pages is read without. */
+/*
+ * The chunks of @cursor are physically contiguous from now on, and have their
+ * pages where there are any. The core itself needs no grant.
+ */
 void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor)
 {
 	cursor->next_phys = cursor->list->phys;
@@ -336,8 +322,9 @@ void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor)
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_cursor_show_pages);
 
 /*
- * The page at the position of @cursor, with at most @npages that follow it. Looks
- * for the position, since other steps than by chunks leave the pages behind.
+ * The page at the position of @cursor, if there is one, with at most @npages from
+ * there on. Looks for the position, since other steps than by chunks leave the
+ * pages behind.
  */
 static struct page *dma_buf_cursor_find_page(struct dma_buf_cursor *cursor,
 					     unsigned long *npages)
@@ -354,6 +341,8 @@ static struct page *dma_buf_cursor_find_page(struct dma_buf_cursor *cursor,
 	}
 
 	*npages = min(*npages, cursor->phys_npages - skip);
+	if (!cursor->list->has_pages)
+		return NULL;
 	return phys_to_page(cursor->phys + ((u64)skip << PAGE_SHIFT));
 }
 

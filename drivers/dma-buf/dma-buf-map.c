@@ -22,7 +22,7 @@
 
 #include "dma-buf-internal.h"
 
-/* Runs that are mapped before anybody else gets a chance. */
+/* Runs that are mapped before anybody else gets a chance to run. */
 #define DMA_BUF_RUNS_PAUSE	1024
 
 /* A run is never longer than this, so that its bytes fit a size_t. */
@@ -82,9 +82,6 @@ dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size
 	return dma_buf_map_phys(dev, phys, size, dir, attrs);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_phys);
-
-/* Runs that go through the engine together, so that its loops are short. */
-#define DMA_BUF_BATCH	32U
 
 /**
  * struct dma_buf_walk - position in the description of a buffer
@@ -190,38 +187,28 @@ static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk)
 	return -EINVAL;
 }
 
-/* The first of @run, as long as the DMA API and a memmap with holes allow. */
-static struct dma_buf_run dma_buf_run_cut(struct dma_buf_run run,
-					  unsigned long max, bool has_pages)
+/*
+ * The next run or the first part of it, which is as long as the DMA API and a
+ * memmap with holes allow.
+ */
+static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
+					     unsigned long max,
+					     struct dma_buf_run *run)
 {
-	run.npages = min(run.npages, max);
-	while (has_pages &&
-	       !page_range_contiguous(phys_to_page(run.addr), run.npages))
-		run.npages /= 2;
-	return run;
-}
+	int ret = dma_buf_walk_read(walk);
 
-/* The next runs, none of them longer than @max. Returns how many these are. */
-static int dma_buf_walk_fill(struct dma_buf_walk *pos, struct dma_buf_run *runs,
-			     unsigned long max)
-{
-	/* A copy that the compiler can keep in registers. */
-	struct dma_buf_walk walk = *pos;
-	int n, ret;
+	if (ret)
+		return ret;
 
-	for (n = 0; n < DMA_BUF_BATCH; n++) {
-		ret = dma_buf_walk_read(&walk);
-		if (ret)
-			return ret;
-		if (!walk.rest.npages)
-			break;
-		runs[n] = dma_buf_run_cut(walk.rest, max, walk.has_pages);
-		walk.rest.addr += PFN_PHYS(runs[n].npages);
-		walk.rest.npages -= runs[n].npages;
-	}
+	*run = walk->rest;
+	run->npages = min(run->npages, max);
+	while (walk->has_pages &&
+	       !page_range_contiguous(phys_to_page(run->addr), run->npages))
+		run->npages /= 2;
 
-	*pos = walk;
-	return n;
+	walk->rest.addr += PFN_PHYS(run->npages);
+	walk->rest.npages -= run->npages;
+	return 0;
 }
 
 /**
@@ -295,103 +282,69 @@ static void dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 }
 
 /*
- * Each of these maps @n runs and returns how many of them it did, with the error
- * that stopped it in @ret.
- *
  * The DMA API does not check bus addresses, and a device that cannot reach one
  * would truncate it.
  */
-static unsigned int dma_buf_map_bus_addr(struct dma_buf_build *build,
-					 const struct dma_buf_run *phys,
-					 struct dma_buf_run *dma,
-					 unsigned int n, int *ret)
+static int dma_buf_map_bus_addr(struct dma_buf_build *build,
+				struct dma_buf_run run, u64 *addr)
 {
-	u64 limit = dma_buf_hw_addr_limit(build->list->dev);
-	unsigned int i;
+	u64 start = run.addr + build->bus_offset;
+	u64 last = start + ((u64)run.npages << PAGE_SHIFT) - 1;
 
-	for (i = 0; i < n; i++) {
-		u64 start = phys[i].addr + build->bus_offset;
-		u64 last = start + ((u64)phys[i].npages << PAGE_SHIFT) - 1;
-
-		if (last < start || last > limit) {
-			*ret = -EREMOTEIO;
-			break;
-		}
-		dma[i].addr = start;
-		dma[i].npages = phys[i].npages;
-	}
-	return i;
+	if (last < start || last > dma_buf_hw_addr_limit(build->list->dev))
+		return -EREMOTEIO;
+	*addr = start;
+	return 0;
 }
 
-static unsigned int dma_buf_map_per_run(struct dma_buf_build *build,
-					const struct dma_buf_run *phys,
-					struct dma_buf_run *dma,
-					unsigned int n, int *ret)
+static int dma_buf_map_iova(struct dma_buf_build *build, struct dma_buf_run run)
 {
-	const struct dma_buf_list *list = build->list;
-	unsigned int i;
+	struct dma_buf_list *list = build->list;
+	int ret;
 
-	for (i = 0; i < n; i++) {
-		dma_addr_t addr = dma_buf_map_phys(list->dev, phys[i].addr,
-						   dma_buf_bytes(phys[i].npages),
-						   list->dir, list->attrs);
+	ret = dma_buf_hw_iova_link(list->dev, &list->iova, run.addr,
+				   dma_buf_bytes(build->done),
+				   dma_buf_bytes(run.npages), list->dir,
+				   list->attrs);
+	if (!ret)
+		build->done += run.npages;
+	return ret;
+}
 
-		*ret = dma_mapping_error(list->dev, addr);
-		if (*ret)
-			break;
-		dma[i].addr = addr;
-		dma[i].npages = phys[i].npages;
-	}
-
+static int dma_buf_map_error(const struct dma_buf_list *list)
+{
 	/*
 	 * No amount of memory makes a device see a BAR that lies beyond its
 	 * mask. With an IOMMU it is the addresses that ran out.
 	 */
-	if (*ret && list->peer && !dma_buf_hw_merge_boundary(list->dev))
-		*ret = -EREMOTEIO;
-	return i;
-}
-
-/* The addresses are known without, they are one after the other. */
-static unsigned int dma_buf_map_iova(struct dma_buf_build *build,
-				     const struct dma_buf_run *phys,
-				     unsigned int n, int *ret)
-{
-	struct dma_buf_list *list = build->list;
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		*ret = dma_buf_hw_iova_link(list->dev, &list->iova,
-					    phys[i].addr,
-					    dma_buf_bytes(build->done),
-					    dma_buf_bytes(phys[i].npages),
-					    list->dir, list->attrs);
-		if (*ret)
-			break;
-		build->done += phys[i].npages;
-	}
-	return i;
+	if (list->peer && !dma_buf_hw_merge_boundary(list->dev))
+		return -EREMOTEIO;
+	return -ENOMEM;
 }
 
 /* The one place that knows what each route does. */
-static unsigned int dma_buf_build_map(struct dma_buf_build *build,
-				      const struct dma_buf_run *phys,
-				      struct dma_buf_run *dma, unsigned int n,
-				      int *ret)
+static __always_inline int dma_buf_build_map(struct dma_buf_build *build,
+					     struct dma_buf_run run, u64 *addr)
 {
-	switch (build->list->route) {
-	case DMA_BUF_ROUTE_BUS_ADDR:
-		return dma_buf_map_bus_addr(build, phys, dma, n, ret);
-	case DMA_BUF_ROUTE_IOVA:
-		return dma_buf_map_iova(build, phys, n, ret);
+	const struct dma_buf_list *list = build->list;
+
+	switch (list->route) {
 	case DMA_BUF_ROUTE_PER_RUN:
-		return dma_buf_map_per_run(build, phys, dma, n, ret);
+		*addr = dma_buf_map_phys(list->dev, run.addr,
+					 dma_buf_bytes(run.npages), list->dir,
+					 list->attrs);
+		if (likely(!dma_mapping_error(list->dev, *addr)))
+			return 0;
+		return dma_buf_map_error(list);
+	case DMA_BUF_ROUTE_BUS_ADDR:
+		return dma_buf_map_bus_addr(build, run, addr);
+	case DMA_BUF_ROUTE_IOVA:
+		return dma_buf_map_iova(build, run);
 	case DMA_BUF_ROUTE_MAP_SG:
 		/* All at once, when the runs are known. */
-		return n;
-	default:
-		*ret = -EINVAL;
 		return 0;
+	default:
+		return -EINVAL;
 	}
 }
 
@@ -408,12 +361,14 @@ static int dma_buf_build_scatter(struct dma_buf_build *build)
 	const u64 *word = build->phys.first;
 	struct dma_buf_run run;
 	unsigned long i;
+	int ret;
 
 	dma_buf_writer_init(&build->addrs, NULL, 0, build->phys.expect);
 	for (i = 0; i < build->phys.nruns; i++) {
 		word = dma_buf_run_read(word, &run.addr, &run.npages);
 		run.addr += build->offset;
-		if (!dma_buf_writer_add(&build->addrs, &run, 1))
+		ret = dma_buf_writer_add(&build->addrs, run);
+		if (ret)
 			goto err_free;
 	}
 
@@ -422,65 +377,43 @@ static int dma_buf_build_scatter(struct dma_buf_build *build)
 
 err_free:
 	dma_buf_blocks_free(build->addrs.blocks);
-	return -ENOMEM;
+	return ret;
 }
 
-/* Do all of these differ by the same offset, as all that were stored before? */
-static int dma_buf_build_check_offset(struct dma_buf_build *build,
-				      const struct dma_buf_run *phys,
-				      const struct dma_buf_run *dma,
-				      unsigned int n)
+/* Makes sure that an address like this one can be stored. */
+static int dma_buf_build_check_offset(struct dma_buf_build *build, u64 offset)
 {
-	u64 first = dma[0].addr - phys[0].addr, differ = 0, all = 0;
-	unsigned int i;
-
-	if (!build->phys.nruns)
-		build->offset = first;
-
-	for (i = 0; i < n; i++) {
-		u64 offset = dma[i].addr - phys[i].addr;
-
-		differ |= offset ^ build->offset;
-		all |= offset;
-	}
-
-	if (WARN_ON_ONCE(!IS_ALIGNED(all, PAGE_SIZE)))
+	if (WARN_ON_ONCE(!IS_ALIGNED(offset, PAGE_SIZE)))
 		return -EIO;
-	return differ && !build->scattered ? dma_buf_build_scatter(build) : 0;
+	if (!build->phys.nruns)
+		build->offset = offset;
+	if (offset == build->offset || build->scattered)
+		return 0;
+	return dma_buf_build_scatter(build);
 }
 
-/* Stores @n runs that were mapped, and unmaps what there was no room for. */
-static int dma_buf_build_store(struct dma_buf_build *build,
-			       const struct dma_buf_run *phys,
-			       const struct dma_buf_run *dma, unsigned int n)
+/* Stores a run that was mapped, and unmaps it if there is no room. */
+static noinline int dma_buf_build_store(struct dma_buf_build *build,
+					struct dma_buf_run run, u64 addr)
 {
+	const struct dma_buf_run dma = { .addr = addr, .npages = run.npages };
 	const struct dma_buf_list *list = build->list;
-	unsigned int stored = 0;
 	int ret;
 
-	if (dma_buf_build_addrs_later(build)) {
-		/* Behind one IOVA the memory of a device has no parts. */
-		stored = build->walk.has_pages ?
-			 dma_buf_writer_add(&build->phys, phys, n) : n;
-		return stored == n ? 0 : -ENOMEM;
-	}
+	if (dma_buf_build_addrs_later(build))
+		return dma_buf_writer_add(&build->phys, run);
 
-	ret = dma_buf_build_check_offset(build, phys, dma, n);
-	if (!ret) {
-		stored = n;
-		if (build->scattered)
-			stored = dma_buf_writer_add(&build->addrs, dma, stored);
-		stored = dma_buf_writer_add(&build->phys, phys, stored);
-	}
-	if (stored == n)
-		return 0;
+	ret = dma_buf_build_check_offset(build, addr - run.addr);
+	ret = ret ?: dma_buf_writer_add(&build->phys, run);
+	if (!ret && build->scattered)
+		ret = dma_buf_writer_add(&build->addrs, dma);
 
-	/* Nobody else knows of these. */
-	for (; dma_buf_hw_need_unmap(list->dev) && stored < n; stored++)
-		dma_buf_hw_unmap_phys(list->dev, dma[stored].addr,
-				      dma_buf_bytes(dma[stored].npages),
-				      list->dir, list->attrs);
-	return ret ?: -ENOMEM;
+	/* Nobody else knows of this one. */
+	if (ret && dma_buf_hw_need_unmap(list->dev))
+		dma_buf_hw_unmap_phys(list->dev, addr,
+				      dma_buf_bytes(run.npages), list->dir,
+				      list->attrs);
+	return ret;
 }
 
 /* Takes the addresses from a table that was mapped. */
@@ -489,6 +422,7 @@ static int dma_buf_build_take_addrs(struct dma_buf_build *build,
 {
 	struct scatterlist *sg;
 	unsigned int i;
+	int ret;
 
 	dma_buf_writer_init(&build->addrs, build->list->one,
 			    ARRAY_SIZE(build->list->one), sgt->nents);
@@ -501,8 +435,9 @@ static int dma_buf_build_take_addrs(struct dma_buf_build *build,
 		if (WARN_ON_ONCE(!IS_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg),
 					     PAGE_SIZE)))
 			return -EIO;
-		if (!dma_buf_writer_add(&build->addrs, &run, 1))
-			return -ENOMEM;
+		ret = dma_buf_writer_add(&build->addrs, run);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -575,7 +510,7 @@ static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
 }
 
 /*
- * Where the addresses are stored on their own, few need the pages behind them:
+ * Where the addresses are stored on their own, few need what is behind them:
  * readers with a grant, importers with an sg_table, and syncing what one IOVA has
  * put together. For all others a scattered buffer behind an IOMMU is one word.
  */
@@ -587,6 +522,7 @@ void dma_buf_list_forget_pages(struct dma_buf_list *list)
 		return;
 
 	list->phys = NULL;
+	list->has_pages = false;
 	dma_buf_blocks_free(list->phys_blocks);
 	list->phys_blocks = NULL;
 }
@@ -606,7 +542,7 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 
 		dma_buf_writer_init(&build->addrs, list->one,
 				    ARRAY_SIZE(list->one), 1);
-		dma_buf_writer_add(&build->addrs, &all, 1);
+		dma_buf_writer_add(&build->addrs, all);
 	}
 
 	dma_buf_writer_trim(&build->phys);
@@ -618,10 +554,8 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 		dma_buf_list_set(list, &build->phys, build->offset);
 	}
 
-	if (build->walk.has_pages)
-		list->phys = build->phys.first;
-	else
-		dma_buf_list_forget_pages(list);
+	list->phys = build->phys.first;
+	list->has_pages = build->walk.has_pages;
 }
 
 /* Takes back what was mapped, however far that went. */
@@ -712,47 +646,71 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 	return 0;
 }
 
-/* Maps and stores the next runs. Returns how many these were. */
-static int dma_buf_build_batch(struct dma_buf_build *build)
+/*
+ * Maps and stores the next runs. Whatever is not as it was with the run before
+ * goes the long way, all else is kept in registers.
+ */
+static int dma_buf_build_some(struct dma_buf_build *build)
 {
-	struct dma_buf_run phys[DMA_BUF_BATCH] __uninitialized;
-	struct dma_buf_run dma[DMA_BUF_BATCH] __uninitialized;
-	unsigned int mapped;
-	int n, err, ret = 0;
+	bool later = dma_buf_build_addrs_later(build);
+	/* Behind one IOVA the memory of a device has no parts. */
+	bool store = !later || !build->peer;
+	struct dma_buf_writer phys = build->phys;
+	struct dma_buf_walk walk = build->walk;
+	unsigned int i;
+	int ret = 0;
 
-	n = dma_buf_walk_fill(&build->walk, phys, build->max_pages);
-	if (n <= 0)
-		return n;
+	for (i = 0; i < DMA_BUF_RUNS_PAUSE; i++) {
+		struct dma_buf_run run;
+		u64 addr = 0;
 
-	mapped = dma_buf_build_map(build, phys, dma, n, &ret);
-	if (mapped) {
-		err = dma_buf_build_store(build, phys, dma, mapped);
-		ret = ret ?: err;
+		ret = dma_buf_walk_next(&walk, build->max_pages, &run);
+		if (ret || !run.npages)
+			break;
+		ret = dma_buf_build_map(build, run, &addr);
+		if (ret)
+			break;
+
+		if (!store)
+			continue;
+		if (phys.nruns && !build->scattered &&
+		    (later || addr - run.addr == build->offset) &&
+		    dma_buf_writer_put(&phys, run))
+			continue;
+
+		build->phys = phys;
+		ret = dma_buf_build_store(build, run, addr);
+		phys = build->phys;
+		if (ret)
+			break;
 	}
-	return ret ?: n;
+
+	build->walk = walk;
+	build->phys = phys;
+	return ret;
+}
+
+static bool dma_buf_walk_at_end(const struct dma_buf_walk *walk)
+{
+	return walk->index == walk->nr && !walk->rest.npages;
 }
 
 static int dma_buf_build_all(struct dma_buf_build *build)
 {
-	unsigned long done = 0;
-	int n;
+	struct dma_buf_walk *walk = &build->walk;
+	int ret;
 
-	if (!build->walk.nr)
+	if (dma_buf_walk_at_end(walk))
 		return 0;
 
-	n = dma_buf_build_start(build);
-	if (n)
-		return n;
-
-	while ((n = dma_buf_build_batch(build)) > 0) {
-		done += n;
-		if (done % DMA_BUF_RUNS_PAUSE)
-			continue;
-		n = dma_buf_build_pause();
-		if (n)
+	ret = dma_buf_build_start(build);
+	while (!ret) {
+		ret = dma_buf_build_some(build);
+		if (ret || dma_buf_walk_at_end(walk))
 			break;
+		ret = dma_buf_build_pause();
 	}
-	return n ?: dma_buf_build_finish(build);
+	return ret ?: dma_buf_build_finish(build);
 }
 
 /*

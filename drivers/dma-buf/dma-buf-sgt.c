@@ -51,7 +51,7 @@ static unsigned long dma_buf_sgt_fill_pages(const struct dma_buf_list *list,
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
 
-	if (!list->phys)
+	if (!list->has_pages)
 		return 0;
 
 	dma_buf_cursor_init(&cursor, list);

@@ -31,7 +31,7 @@ static void add(struct kunit *test, struct dma_buf_writer *writer,
 		.npages = chunk.npages,
 	};
 
-	KUNIT_ASSERT_EQ(test, dma_buf_writer_add(writer, &run, 1), 1);
+	KUNIT_ASSERT_EQ(test, dma_buf_writer_add(writer, run), 0);
 }
 
 static struct dma_buf_list *list_of(struct kunit *test,
@@ -475,6 +475,7 @@ static struct dma_buf_list *list_with_pages(struct kunit *test)
 		.npages = 3,
 	});
 	list->phys = phys.first;
+	list->has_pages = true;
 	return list;
 }
 

@@ -110,6 +110,7 @@ struct model_sync {
  * @iovas: the IOVA ranges
  * @next_iova: where the next one is going to be
  * @coherent: what is behind the memory that @owner allocated
+ * @hint: where the last mapping was found
  */
 struct model {
 	struct kunit *test;
