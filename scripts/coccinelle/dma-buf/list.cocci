@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/// A list belongs to the importer from dma_buf_list_map() to
+/// dma_buf_list_unmap(): it has to be unmapped on error paths too, must not be
+/// looked at afterwards, and no pointer to it may stay behind.
+//# A list that is handed to a function on its way to an error counts as still
+//# to be unmapped. Functions that unmap the list or keep it are not followed.
+///
+// Confidence: Moderate
+// Copyright: (C) 2026 Seed c4b6c32c maintainers
+// Options: --no-includes --include-headers
+// Keywords: dma_buf_list_map, dma_buf_list_unmap, dma_buf_list_free
+
+virtual context
+virtual report
+
+@gone@
+expression l;
+position p;
+@@
+
+(
+  \(dma_buf_list_unmap@p\|dma_buf_list_unmap_unlocked@p\)(..., l)
+|
+  dma_buf_list_free@p(l)
+)
+
+// Comparing the pointer is not a look at the list.
+@compared@
+expression gone.l, e;
+position p;
+@@
+
+(
+  l@p == e
+|
+  l@p != e
+|
+  e == l@p
+|
+  e != l@p
+|
+  !l@p
+)
+
+@used exists@
+expression gone.l, s <= gone.l, e;
+position gone.p, u != compared.p;
+@@
+
+(
+  \(dma_buf_list_unmap@p\|dma_buf_list_unmap_unlocked@p\)(..., l)
+|
+  dma_buf_list_free@p(l)
+)
+  ...
+(
+  s = e
+|
+  &s
+|
+  l@u
+)
+
+// The struct that has the pointer outlives the call, and the pointer is as it was.
+@kept exists@
+expression x, e;
+identifier fld, free =~ "free", put =~ "put", destroy =~ "destroy";
+position p;
+@@
+
+(
+  \(dma_buf_list_unmap@p\|dma_buf_list_unmap_unlocked@p\)(..., x->fld)
+|
+  dma_buf_list_free@p(x->fld)
+)
+  ... when != x->fld = e
+      when != free(..., x)
+      when != put(..., x)
+      when != destroy(..., x)
+      when != x = e
+  return ...;
+
+@leaked exists@
+local idexpression struct dma_buf_list *l;
+expression x, e;
+position p, r;
+statement S;
+@@
+
+  l = \(dma_buf_list_map@p\|dma_buf_list_map_unlocked@p\)(...)
+  ... when != e = l
+(
+  if (\(IS_ERR\|IS_ERR_OR_NULL\)(l)) S
+|
+  if (unlikely(\(IS_ERR\|IS_ERR_OR_NULL\)(l))) S
+)
+  ... when != \(dma_buf_list_unmap\|dma_buf_list_unmap_unlocked\)(..., l)
+      when != if (...) { ... \(dma_buf_list_unmap\|dma_buf_list_unmap_unlocked\)(..., l) ... }
+      when != dma_buf_sgt_from_list(l)
+      when != x = l
+      when != l = x
+(
+  return l;
+|
+  return@r ...;
+)
+
+@depends on context@
+position used.u;
+expression gone.l;
+@@
+
+* l@u
+
+@depends on context@
+position kept.p;
+identifier f;
+@@
+
+* f@p(...)
+
+@depends on context@
+position leaked.p, leaked.r;
+identifier f;
+expression l;
+@@
+
+* l = f@p(...)
+  ... when any
+* return@r ...;
+
+@script:python depends on report@
+p << gone.p;
+u << used.u;
+@@
+
+coccilib.report.print_report(u[0], "ERROR: list used after it was unmapped on line %s" % p[0].line)
+
+@script:python depends on report@
+p << kept.p;
+@@
+
+coccilib.report.print_report(p[0], "ERROR: pointer to the list kept past its unmap")
+
+@script:python depends on report@
+p << leaked.p;
+r << leaked.r;
+@@
+
+coccilib.report.print_report(r[0], "ERROR: list mapped on line %s is not unmapped" % p[0].line)
