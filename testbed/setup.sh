@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install what the demo needs, or say what to install; "setup.sh test": what the
-# tests need, too.
+# Install what the demo needs, or say what to install; "setup.sh test" or "bench":
+# what these need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -28,6 +28,9 @@ sparse		sparse
 xz-utils	xz
 '
 
+[ "${1-}" != bench ] || packages+='
+gnuplot-nox	gnuplot
+'
 [ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
 '

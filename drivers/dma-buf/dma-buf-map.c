@@ -7,6 +7,7 @@
  * these one by one, reading the description once.
  */
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 #include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/dma-resv.h>
@@ -30,8 +31,8 @@
 
 /*
  * Two calls into the outside world, which KUnit replaces as those in dma-buf-hw.c.
- * They are made for each run, so they have to be inline; what is not is the name
- * that KUnit knows them by.
+ * They are made for each run, so whether there is a test is asked once, and they
+ * are inline when there is none.
  */
 
 /*
@@ -51,35 +52,27 @@ static bool dma_buf_is_system_pfn(unsigned long pfn)
 }
 
 /* It comes in sections of the memmap, so looking at both ends will do. */
-static __always_inline bool dma_buf_is_system_memory(phys_addr_t phys,
-						     unsigned long npages)
+static bool dma_buf_is_system_memory(phys_addr_t phys, unsigned long npages)
 {
 	unsigned long first = PHYS_PFN(phys);
 
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
 	return dma_buf_is_system_pfn(first) &&
 	       (npages == 1 || dma_buf_is_system_pfn(first + npages - 1));
 }
 
 bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
 {
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_system_memory, phys, npages);
 	return dma_buf_is_system_memory(phys, npages);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_system_memory);
 
-static __always_inline dma_addr_t
-dma_buf_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-		 enum dma_data_direction dir, unsigned long attrs)
+dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
+			       enum dma_data_direction dir, unsigned long attrs)
 {
 	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_phys, dev, phys, size, dir,
 				   attrs);
 	return dma_map_phys(dev, phys, size, dir, attrs);
-}
-
-dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
-			       enum dma_data_direction dir, unsigned long attrs)
-{
-	return dma_buf_map_phys(dev, phys, size, dir, attrs);
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_phys);
 
@@ -92,6 +85,7 @@ EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_phys);
  * @index: next one of them
  * @rest: what was read, but not handed out yet
  * @has_pages: this is system memory
+ * @test: KUnit may have replaced calls
  */
 struct dma_buf_walk {
 	struct page *const *pages;
@@ -101,6 +95,7 @@ struct dma_buf_walk {
 	unsigned long index;
 	struct dma_buf_run rest;
 	bool has_pages;
+	bool test;
 };
 
 /* Without one memmap for all, neighbours in a memmap are no proof. */
@@ -181,7 +176,10 @@ static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk)
 
 	walk->rest = walk->pages ? dma_buf_walk_pages(walk) :
 				   dma_buf_walk_ranges(walk);
-	if (!walk->has_pages ||
+	if (!walk->has_pages)
+		return 0;
+	if (unlikely(walk->test) ?
+	    dma_buf_hw_is_system_memory(walk->rest.addr, walk->rest.npages) :
 	    dma_buf_is_system_memory(walk->rest.addr, walk->rest.npages))
 		return 0;
 	return -EINVAL;
@@ -327,12 +325,15 @@ static __always_inline int dma_buf_build_map(struct dma_buf_build *build,
 					     struct dma_buf_run run, u64 *addr)
 {
 	const struct dma_buf_list *list = build->list;
+	size_t len = dma_buf_bytes(run.npages);
 
 	switch (list->route) {
 	case DMA_BUF_ROUTE_PER_RUN:
-		*addr = dma_buf_map_phys(list->dev, run.addr,
-					 dma_buf_bytes(run.npages), list->dir,
-					 list->attrs);
+		*addr = unlikely(build->walk.test) ?
+			dma_buf_hw_map_phys(list->dev, run.addr, len, list->dir,
+					    list->attrs) :
+			dma_map_phys(list->dev, run.addr, len, list->dir,
+				     list->attrs);
 		if (likely(!dma_mapping_error(list->dev, *addr)))
 			return 0;
 		return dma_buf_map_error(list);
@@ -752,6 +753,7 @@ static struct dma_buf_list *dma_buf_list_build(struct dma_buf_build *build,
 	list->route = build->route;
 	list->peer = build->peer;
 	build->list = list;
+	build->walk.test = kunit_get_current_test();
 	build->max_pages = dma_buf_build_max_pages(dev, build->walk.has_pages,
 						   attrs);
 

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""bench.py DIR [write] - tables and plots of what bench.sh measured
+
+DIR has the raw lines of each run; the tables and plots go there, too. With
+"write" all of it is kept in testbed/bench, and the summary in README.md.
+"""
+import pathlib
+import shutil
+import subprocess
+import sys
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+KEEP = TOP / 'testbed' / 'bench'
+RUNS = {
+    'uml': ('native, UML, no IOMMU', 'ns'),
+    'direct': ('x86-64, no IOMMU', 'instructions'),
+    'strict': ('x86-64, VT-d, strict', 'instructions'),
+    'lazy': ('x86-64, VT-d, lazy', 'instructions'),
+}
+LAYOUTS = ('4k', '64k', '2m', 'one')
+# What the sum has to be better by, natively.
+GOALS = {
+    'array': dict(zip(LAYOUTS, (2.5, 4, 5, 5))),
+    'runs': dict(zip(LAYOUTS, (2.5, 5, 6, 6))),
+}
+SUMMARY = 256 << 20
+
+
+class Row:
+    """One buffer, with each peer and part as (median, minimum, maximum)."""
+    def __init__(self):
+        self.time, self.bytes = {}, {}
+
+    def get(self, peer, part):
+        return self.time[peer, part][0]
+
+    def ratio(self, part='sum', ours='list', theirs='sgt'):
+        return self.get(theirs, part) / max(self.get(ours, part), 1)
+
+    def mapping(self):
+        def both(peer):
+            return self.get(peer, 'map') + self.get(peer, 'unmap')
+        return both('sgt') / max(both('list'), 1)
+
+    def spread(self):
+        low, high = self.time['list', 'sum'][1:]
+        return (high - low) / max(self.get('list', 'sum'), 1)
+
+    def floor(self, ours='list'):
+        if ('bare', 'sum') not in self.time:
+            return None
+        return self.get(ours, 'sum') / max(self.get('bare', 'sum'), 1)
+
+
+def parse(path):
+    rows = {}
+    for line in path.read_text(errors='replace').splitlines():
+        words = line.partition('dma-buf-bench: ')[2].split()
+        if len(words) != 10:
+            continue
+        backing, layout, size, batch, peer, part = words[:6]
+        row = rows.setdefault((backing, layout, int(size)), Row())
+        row.time[peer, part] = tuple(int(w) / int(batch) for w in words[6:9])
+        row.bytes[peer] = int(words[9])
+    return rows
+
+
+def human(size):
+    for unit in ('KiB', 'MiB', 'GiB'):
+        size /= 1024
+        if size < 1024 or unit == 'GiB':
+            return f'{size:g} {unit}'
+
+
+def number(value):
+    return '-' if value is None else f'{value:.2f}'
+
+
+def full(name, rows):
+    text, unit = RUNS[name]
+    yield f'## {text}\n'
+    yield f'{unit} a buffer, median; map/walk/unmap\n'
+    yield ('| backing | layout | size | sg_table | list | sum | walk | by hand | map+unmap | against bare | spread '
+           '| bytes, sg_table | bytes, list |')
+    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
+    for (backing, layout, size), row in rows.items():
+        def parts(peer, row=row):
+            return '/'.join(f'{row.get(peer, p):.0f}' for p in ('map', 'walk', 'unmap'))
+        yield (f'| {backing} | {layout} | {human(size)} | {parts("sgt")} | {parts("list")} | {row.ratio():.2f} '
+               f'| {row.ratio("walk"):.2f} | {row.ratio("walk", "list-ranges", "sgt-entries"):.2f} '
+               f'| {row.mapping():.2f} | {number(row.floor())} | {row.spread():.0%} '
+               f'| {row.bytes["sgt"]} | {row.bytes["list"]} |')
+    yield ''
+
+
+def summary(runs):
+    yield ('| backing | layout | sum | goal | bare loop | walk | map+unmap | instructions | VT-d strict | lazy '
+           '| bytes, sg_table | bytes, list |')
+    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
+    for (backing, layout, size), row in runs['uml'].items():
+        if size != SUMMARY:
+            continue
+        key = (backing, layout, size)
+        goal = GOALS.get(backing, {}).get(layout)
+        other = [number(runs[n][key].ratio()) if key in runs.get(n, {}) else '-' for n in ('direct', 'strict', 'lazy')]
+        yield (f'| {backing} | {layout} | {row.ratio():.2f} | {goal or "-"} | {row.ratio("sum", "bare"):.2f} '
+               f'| {row.ratio("walk"):.2f} | {row.mapping():.2f} | {" | ".join(other)} '
+               f'| {row.bytes["sgt"]} | {row.bytes["list"]} |')
+
+
+def plot(out, layout, rows):
+    """Nanoseconds a page over the size of the buffer."""
+    lines = []
+    script = [f'set terminal svg size 720,420 background "white"; set output "{out}/{layout}.svg"',
+              f'set title "{layout}: build, map, walk, unmap (native, UML)"; set key left top',
+              'set logscale x 2; set xlabel "size of the buffer"; set ylabel "ns for each 4 KiB"; set grid; set yrange [0:]',
+              'set xtics (' + ', '.join(f'"{human(s)}" {s}' for s in sorted({k[2] for k in rows})) + ')']
+    for backing in ('array', 'runs'):
+        for peer in ('sgt', 'list', 'bare'):
+            points = [(k[2], row.get(peer, 'sum') * 4096 / k[2]) for k, row in rows.items()
+                      if k[:2] == (backing, layout) and (peer, 'sum') in row.time]
+            if points:
+                data = f'${backing}_{peer}'
+                script += [data + ' << EOD'] + [f'{x} {y:.4f}' for x, y in points] + ['EOD']
+                lines.append(f'{data} using 1:2 with linespoints title "{backing}, {peer}"')
+    script.append('plot ' + ', '.join(lines))
+    subprocess.run(['gnuplot'], input='\n'.join(script), text=True, check=True)
+
+
+def main():
+    out = pathlib.Path(sys.argv[1])
+    runs = {name: parse(out / f'{name}.txt') for name in RUNS if (out / f'{name}.txt').exists()}
+    short = '\n'.join(summary(runs))
+    (out / 'results.md').write_text('\n'.join(
+        ['# The page list against the sg_table', '', f'Ratios are sg_table over list; {human(SUMMARY)}:', '', short, '']
+        + [line for name, rows in runs.items() for line in full(name, rows)]))
+    for layout in LAYOUTS:
+        plot(out, layout, runs['uml'])
+    print(short, file=sys.stderr)
+    if sys.argv[2:] == ['write']:
+        KEEP.mkdir(exist_ok=True)
+        for path in [*out.glob('*.txt'), *out.glob('*.svg'), out / 'results.md']:
+            shutil.copy(path, KEEP)
+        readme = TOP / 'README.md'
+        head, mark, rest = readme.read_text().partition('<!-- bench: begin -->\n')
+        readme.write_text(head + mark + short + '\n' + rest[rest.index('<!-- bench: end -->'):])
+
+
+if __name__ == '__main__':
+    main()
