@@ -68,6 +68,7 @@ position p != asked.p;
 
   \(dma_buf_cursor_init\|dma_buf_cursor_init_part\)(cur, ...)
   ... when != dma_buf_cursor_grant_pages(cur)
+      when != dma_buf_cursor_show_pages(cur)
 (
   dma_buf_cursor_for_each_chunk(c, cur) { ... when != c = e
     c.page@p
@@ -77,6 +78,7 @@ position p != asked.p;
   c = dma_buf_cursor_next_chunk(cur)
   ... when != c = e
       when != dma_buf_cursor_grant_pages(cur)
+      when != dma_buf_cursor_show_pages(cur)
   c.page@p
 )
 
