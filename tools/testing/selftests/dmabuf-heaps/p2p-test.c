@@ -106,9 +106,10 @@ static void run(void)
 		die("fdinfo does not agree with the importer", 0);
 	end = confined();
 
-	printf("result: attach=\"%s\" peer2peer=%s memory=%s route=%s reason=\"%s\" chunks=%llu ranges=%llu ",
+	printf("result: attach=\"%s\" peer2peer=%s memory=%s route=%s ",
 	       info.reason, info.peer2peer ? "yes" : "no",
-	       info.peer ? "peer" : "system", info.route, info.map_reason,
+	       info.peer ? "peer" : "system", info.route);
+	printf("reason=\"%s\" chunks=%llu ranges=%llu ", info.map_reason,
 	       (unsigned long long)info.nr_chunks,
 	       (unsigned long long)info.nr_ranges);
 	if (route_only)
@@ -132,6 +133,8 @@ static void move(enum dma_buf_bar_place place)
 
 int main(int argc, char **argv)
 {
+	static const char usage[] =
+		"usage: p2p-test [--no-peer2peer | --static] [--move] [--route-only]\n";
 	static const struct option options[] = {
 		{ "no-peer2peer", no_argument, NULL, 'n' },
 		{ "static", no_argument, NULL, 's' },
@@ -145,12 +148,20 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (opt) {
-		case 'n': flags = DMA_BUF_EDU_NO_PEER2PEER; break;
-		case 's': flags = DMA_BUF_EDU_STATIC; break;
-		case 'm': moves = true; break;
-		case 'r': route_only = true; break;
+		case 'n':
+			flags = DMA_BUF_EDU_NO_PEER2PEER;
+			break;
+		case 's':
+			flags = DMA_BUF_EDU_STATIC;
+			break;
+		case 'm':
+			moves = true;
+			break;
+		case 'r':
+			route_only = true;
+			break;
 		default:
-			fprintf(stderr, "usage: p2p-test [--no-peer2peer | --static] [--move] [--route-only]\n");
+			fputs(usage, stderr);
 			return 2;
 		}
 	}
