@@ -5,14 +5,17 @@
 #
 # Natively under UML, where time is real and noisy, and under QEMU with a clock
 # that counts instructions, where it is neither: each boot is measured twice and
-# has to repeat to the last digit. Leaves the raw output, the plots and the tables
-# in build/bench; "bench.sh write" keeps them in testbed/bench and in the README.
+# has to repeat to the last digit. Real exporters are measured on the base and on
+# the patched kernel, from the side of their importer. Leaves the raw output, the
+# plots and the tables in build/bench; "bench.py build/bench write" keeps them in
+# testbed/bench and in the README.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need python3 qemu-system-x86_64 gnuplot
 ccache_env
-out=$BUILD/bench um=$BUILD/bench-um kernel=$BUILD/kernel-bench
+out=$BUILD/bench um=$BUILD/bench-um kernel=$BUILD/kernel-bench base=$BUILD/bench-base
+gitenv
 space "$BUILD" 4
 mkdir -p "$out"
 
@@ -28,26 +31,57 @@ run_um() {
 		"dmabuf_kunit.max_mib=${MAX_MIB:-65536}"
 }
 
-# run_qemu FILTER MIB ARGUMENT...: icount makes the guest's clock count
-run_qemu() {
-	local filter=$1 mib=$2
+# qemu KERNEL APPEND [ARGUMENT...]: icount makes the guest's clock count
+qemu() {
+	local kernel=$1 append=$2
 	shift 2
 	timeout 900 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -rtc base=2026-01-01T00:00:00,clock=vm \
 		-seed 42 -cpu EPYC -smp 1 -m 2G -machine q35,kernel-irqchip=split -device intel-iommu,aw-bits=48 \
-		-device edu -nodefaults -no-user-config -display none -no-reboot -serial stdio \
-		-kernel "$kernel/arch/x86/boot/bzImage" -append "console=ttyS0 panic=-1 kunit_shutdown=reboot \
-		kunit.filter_glob=bench-dma-buf.$filter dmabuf_kunit.max_mib=$mib dmabuf_kunit.rounds=1 $*" | tr -d '\r'
+		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
+		-kernel "$kernel/arch/x86/boot/bzImage" -append "console=ttyS0 panic=-1 $append" "$@" </dev/null | tr -d '\r'
 }
 
-# instructions NAME TEXT FILTER MIB ARGUMENT...
+kunit() {	# FILTER MIB ARGUMENT...
+	qemu "$kernel" "kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
+		-device edu
+}
+
+# 64 devices behind two switches
+attach() {
+	local ports=() i bus
+	for bus in 0 1; do
+		ports+=(-device "pcie-root-port,id=rp$bus,chassis=$((bus + 1)),slot=$((bus + 1)),addr=$((bus + 4)).0"
+			-device "x3130-upstream,id=up$bus,bus=rp$bus")
+	done
+	for i in {0..63}; do
+		bus=$((i / 32))
+		ports+=(-device "xio3130-downstream,id=port$i,bus=up$bus,chassis=$((i + 10)),slot=$i,addr=$((i % 32)).0"
+			-device "edu,bus=port$i")
+	done
+	qemu "$kernel" "kunit_shutdown=reboot kunit.filter_glob=bench-dma-buf-attach" "${ports[@]}"
+}
+
+exporters() {	# KERNEL
+	qemu "$1" "hugepages=64 cma=96M udmabuf.list_limit=65536 ${*:2} run=\"insmod /lib/bench-import.ko && bench-exporters\"" \
+		-device edu -initrd "$1/bench.cpio.gz"
+}
+
+# An importer for what both kernels export
+build_exporters() {	# KERNEL
+	make -s -C "$1" M="$TOP/testbed/bench-import" MO="$1/bench-import" ARCH=x86_64 LOCALVERSION= modules &&
+		"$TOP/testbed/guest/mkinitramfs.sh" -b "$1" -o "$1/bench.cpio.gz" "$1/bench-import/bench-import.ko" \
+			"$TOP/testbed/guest/bench-exporters.c"
+}
+
+# instructions NAME TEXT COMMAND...
 instructions() {
 	local name=$1 text=$2 i
 	shift 2
 	for i in 1 2; do
-		step "counting instructions: $text, run $i of 2" "$out/$name.$i" run_qemu "$@" || :
-		grep -a 'dma-buf-bench: \|not ok\|^ok' "$out/$name.$i" | sed 's/^\[[^]]*\] //' >"$out/$name.$i.txt"
+		step "counting instructions: $text, run $i of 2" "$out/$name.$i" "$@" || :
+		grep -aoE 'dma-buf-bench: .*|not ok.*|ok .*|testbed: verdict .*' "$out/$name.$i" >"$out/$name.$i.txt"
 	done
-	if ! grep -q '^ok' "$out/$name.1.txt"; then
+	if grep -qE '^not ok|verdict fail' "$out/$name.1.txt" || ! grep -qE '^ok|verdict pass' "$out/$name.1.txt"; then
 		not_ok "instructions $text: see $out/$name.1"
 	elif cmp -s "$out/$name.1.txt" "$out/$name.2.txt"; then
 		ok "instructions $text: two runs agree"
@@ -59,11 +93,22 @@ instructions() {
 
 step "building UML for the benchmark" "$LOG/bench-um.log" build_um || exit
 "$TOP/testbed/kernel.sh" bench || exit
+if [ ! -e "$base/.git" ]; then
+	git -C "$TREE" worktree prune
+	git -C "$TREE" worktree add -q --detach "$base" base || die "cannot make a worktree in $base"
+fi
+"$TOP/testbed/kernel.sh" bench-base "$base" || exit
+for k in "$kernel" "$kernel-base"; do
+	step "building an importer for ${k##*/}" "$LOG/bench-import.log" build_exporters "$k" || exit
+done
 step "measuring under UML" "$out/uml" run_um || :
 grep -a 'dma-buf-bench: \|not ok\|^ok' "$out/uml" >"$out/uml.txt"
 if grep -q '^ok' "$out/uml.txt"; then ok "native time under UML"; else not_ok "native time under UML: see $out/uml"; fi
-instructions direct "without an IOMMU" without_an_iommu 4096
-instructions strict "behind an IOMMU, strict" behind_an_iommu 256 intel_iommu=on iommu.strict=1
-instructions lazy "behind an IOMMU, lazy" behind_an_iommu 256 intel_iommu=on iommu.strict=0
+instructions direct "without an IOMMU" kunit bench-dma-buf.without_an_iommu 4096
+instructions strict "behind an IOMMU, strict" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=1
+instructions lazy "behind an IOMMU, lazy" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=0
+instructions attach "attaching 2 to 64 devices" attach
+instructions before "exporters of the base" exporters "$kernel-base"
+instructions after "the same exporters, patched" exporters "$kernel"
 python3 "$TOP/testbed/bench.py" "$out" || not_ok "bench.py fails"
 totals
