@@ -109,9 +109,53 @@ def summary(runs):
                f'| {row.bytes["sgt"]} | {row.bytes["list"]} |')
 
 
+def lines(path, kind):
+    """The words behind KIND in the lines of that kind."""
+    if not path.exists():
+        return
+    for line in path.read_text(errors='replace').splitlines():
+        words = line.partition('dma-buf-bench: ')[2].split()
+        if words and words[0] == kind:
+            yield words[1:]
+
+
+def exporters(out):
+    """Real exporters, before and after."""
+    cost = {}
+    for kernel in ('before', 'after'):
+        for name, importer, size, *parts in lines(out / f'{kernel}.txt', 'exporter'):
+            cost[name, kernel, importer] = [int(p) for p in parts]
+    if not cost:
+        return
+    yield ('| exporter, 64 MiB | base | patched, still an sg_table | patched, list | map+unmap | walk | all |')
+    yield '|---|--:|--:|--:|--:|--:|--:|'
+    for name in dict.fromkeys(key[0] for key in cost):
+        old, bridge, new = (cost[name, *key] for key in (
+            ('before', 'sg_table'), ('after', 'sg_table'), ('after', 'list')))
+
+        def parts(c):
+            return '/'.join(str(n) for n in c[1:4])
+        yield (f'| {name} | {parts(old)} | {parts(bridge)} | {parts(new)} '
+               f'| {(old[1] + old[3]) / (new[1] + new[3]):.2f} | {old[2] / new[2]:.2f} | {sum(old) / sum(new):.2f} |')
+
+
+def attaching(out):
+    """Instructions for each pair of an exporter and an importer."""
+    cost = {}
+    for importer, n, pairs, reached, attach, detach in lines(out / 'attach.txt', 'attach'):
+        cost[int(n), importer] = (int(pairs), int(reached), int(attach) / int(pairs), int(detach) / int(pairs))
+    if not cost:
+        return
+    yield '| devices | pairs | reached | attach | attach, peer-to-peer | pci_p2pdma_distance() alone | detach |'
+    yield '|--:|--:|--:|--:|--:|--:|--:|'
+    for n in sorted({key[0] for key in cost}):
+        plain, peer, distance = (cost[n, i] for i in ('plain', 'peer2peer', 'distance'))
+        yield (f'| {n} | {peer[0]} | {peer[1]} | {plain[2]:.0f} | {peer[2]:.0f} | {distance[2]:.0f} | {peer[3]:.0f} |')
+
+
 def plot(out, layout, rows):
     """Nanoseconds a page over the size of the buffer."""
-    lines = []
+    curves = []
     script = [f'set terminal svg size 720,420 background "white"; set output "{out}/{layout}.svg"',
               f'set title "{layout}: build, map, walk, unmap (native, UML)"; set key left top',
               'set logscale x 2; set xlabel "size of the buffer"; set ylabel "ns for each 4 KiB"; set grid; set yrange [0:]',
@@ -123,15 +167,21 @@ def plot(out, layout, rows):
             if points:
                 data = f'${backing}_{peer}'
                 script += [data + ' << EOD'] + [f'{x} {y:.4f}' for x, y in points] + ['EOD']
-                lines.append(f'{data} using 1:2 with linespoints title "{backing}, {peer}"')
-    script.append('plot ' + ', '.join(lines))
+                curves.append(f'{data} using 1:2 with linespoints title "{backing}, {peer}"')
+    script.append('plot ' + ', '.join(curves))
     subprocess.run(['gnuplot'], input='\n'.join(script), text=True, check=True)
 
 
 def main():
     out = pathlib.Path(sys.argv[1])
     runs = {name: parse(out / f'{name}.txt') for name in RUNS if (out / f'{name}.txt').exists()}
-    short = '\n'.join(summary(runs))
+    real = list(exporters(out))
+    if real:
+        real = ['', 'Instructions for map/walk/unmap of real exporters, from their importer\'s side:', ''] + real
+    pairs = list(attaching(out))
+    if pairs:
+        pairs = ['## Attaching', '', 'Instructions for each pair, devices behind two switches', ''] + pairs + ['']
+    short = '\n'.join([*summary(runs), *real])
     (out / 'results.md').write_text('\n'.join(
         ['# The page list against the sg_table', '', f'Ratios are sg_table over list; {human(SUMMARY)}:', '', short, '']
         + [line for name, rows in runs.items() for line in full(name, rows)]))
