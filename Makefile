@@ -4,6 +4,7 @@
 #:   demo          real device-to-device DMA under QEMU, one table of results
 #:   test          all tests; the last line has the totals
 #:   kunit kunit-qemu selftest matrix objects cocci rollout test-series    one part of them
+#:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   check-series  every commit: builds, sparse, checkpatch, kernel-doc
 #:
@@ -19,7 +20,7 @@
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
 
-targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series bench check-series tree series import setup clean help
+targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series fuzz bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -115,6 +115,20 @@ check() {	# COMMIT
 	return $rc
 }
 
+# The same change on the same surroundings needs no second look: what an object is
+# made of lies in its directory or among the headers.
+key_of() {	# COMMIT
+	local dir
+	{
+		"${git[@]}" show --format=%B "$1"
+		for dir in include arch/x86/include scripts $("${git[@]}" show --format= --name-only "$1" | sed 's|/[^/]*$||' | sort -u); do
+			"${git[@]}" rev-parse -q --verify "$1:$dir"
+		done
+		echo "$sparse_defines"
+		declare -f objects warnings check_patch check_doc check
+	} | sha1sum | cut -c1-20
+}
+
 if [ ! -e "$src/.git" ]; then
 	"${git[@]}" worktree prune
 	"${git[@]}" worktree add -q --detach "$src" "$base" || die "cannot make a worktree in $src"
@@ -128,9 +142,7 @@ at=0
 for commit in "${commits[@]}"; do
 	at=$((at + 1))
 	subject="$at/${#commits[@]} $("${git[@]}" show -s --format=%s "$commit")"
-	# The same change on the same tree needs no second look.
-	key=$({ "${git[@]}" rev-parse "$commit^{tree}" "$commit^^{tree}"; "${git[@]}" show -s --format=%B "$commit"
-		echo "$sparse_defines"; declare -f objects warnings check_patch check_doc check; } | sha1sum | cut -c1-20)
+	key=$(key_of "$commit")
 	if [ ! -e "$done/$key" ]; then
 		say "checking $subject"
 		found=$(check "$commit") && : >"$done/$key" || { echo "$found" | sed 's/^/  /'; cp "$dir/make.log" "$dir/failed-$at.log"; }

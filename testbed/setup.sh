@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install what the demo needs, or say what to install; "setup.sh test" or "bench":
-# what these need, too.
+# Install what the demo needs, or say what to install; "setup.sh test", "fuzz" or
+# "bench": what these need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Package and what it is there for: a command, or a file below /usr/include.
+# Package and what it is there for: a command, a file below /usr/include, or a
+# pattern of some other file.
 packages='
 bc		bc
 bison		bison
@@ -31,6 +32,10 @@ xz-utils	xz
 [ "${1-}" != bench ] || packages+='
 gnuplot-nox	gnuplot
 '
+[ "${1-}" != test ] && [ "${1-}" != fuzz ] || packages+='
+clang		clang
+libclang-rt-dev	/usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer*.a
+'
 [ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
 '
@@ -41,6 +46,7 @@ missing() {
 	while read -r package probe; do
 		case $probe in
 		'') ;;
+		/*) compgen -G "$probe" >/dev/null || echo "$package" ;;
 		*.h) [ -e "/usr/include/$probe" ] || echo "$package" ;;
 		*) command -v "$probe" >/dev/null || echo "$package" ;;
 		esac

@@ -132,11 +132,6 @@ void dma_buf_list_release(struct dma_buf_list *list);
 void dma_buf_list_forget_pages(struct dma_buf_list *list);
 void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor);
 
-void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
-				   enum dma_data_direction dir);
-void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
-				      enum dma_data_direction dir);
-
 /* The bridge from the list to the sg_table */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list);
 struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt);

@@ -157,6 +157,7 @@ struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
 	list->dev = dev;
 	list->dir = dir;
 	list->attrs = attrs;
+	INIT_LIST_HEAD(&list->node);
 	return list;
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_alloc);
@@ -403,6 +404,10 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_next_chunk, "DMA_BUF");
  * A block size fits if no block would hold the end of one range and the start
  * of another, which is to say that every border between two ranges lies on a
  * multiple of it. See dma_buf_list_for_each_block().
+ *
+ * The two ends of the buffer are no borders. The first and the last block may
+ * hold what is not part of it, which is for the device to leave alone: it needs
+ * an offset and a length besides.
  *
  * Context: Any, as long as @list stays mapped.
  * Return: The size in bytes, or zero if no supported size fits.

@@ -200,7 +200,7 @@ static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
 
 	*run = walk->rest;
 	run->npages = min(run->npages, max);
-	while (walk->has_pages &&
+	while (walk->has_pages && run->npages > 1 &&
 	       !page_range_contiguous(phys_to_page(run->addr), run->npages))
 		run->npages /= 2;
 
@@ -409,8 +409,9 @@ static noinline int dma_buf_build_store(struct dma_buf_build *build,
 	if (!ret && build->scattered)
 		ret = dma_buf_writer_add(&build->addrs, dma);
 
-	/* Nobody else knows of this one. */
-	if (ret && dma_buf_hw_need_unmap(list->dev))
+	/* Nobody else knows of this one. A bus address was never mapped. */
+	if (ret && list->route == DMA_BUF_ROUTE_PER_RUN &&
+	    dma_buf_hw_need_unmap(list->dev))
 		dma_buf_hw_unmap_phys(list->dev, addr,
 				      dma_buf_bytes(run.npages), list->dir,
 				      list->attrs);
@@ -602,10 +603,14 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
  * BAR is gone.
  *
  * Context: May sleep. Nobody else may be using @list, which the reservation lock
- * sees to in &dma_buf_ops.unmap_dma_buf and detaching in &dma_buf_ops.detach.
+ * sees to in &dma_buf_ops.unmap_dma_buf and detaching in &dma_buf_ops.detach. A
+ * list that an importer still has is not freed, but warned about.
  */
 void dma_buf_list_free(struct dma_buf_list *list)
 {
+	if (WARN_ON_ONCE(!list_empty(&list->node)))
+		return;
+
 	dma_buf_list_undo(list);
 	dma_buf_list_release(list);
 }
@@ -1036,9 +1041,22 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_bar, "DMA_BUF");
 
-/* The direction may be another than the mapping's, see the callers. */
-void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
-				   enum dma_data_direction dir)
+/**
+ * dma_buf_list_sync_for_cpu - give the memory of a list to the CPU
+ * @list: the list
+ * @dir: direction of the CPU access, as &dma_buf_ops.begin_cpu_access has it
+ *
+ * For exporters that made @list for a device of their own: the CPU sees what the
+ * device wrote. Does nothing for the memory of a device. What importers have
+ * mapped is for dma_buf_sync_mappings_for_cpu() to sync.
+ *
+ * CONFIG_DMA_API_DEBUG complains of a direction that the mapping was not made
+ * for, DMA_BIDIRECTIONAL is good for all of them.
+ *
+ * Context: As dma_sync_single_for_cpu().
+ */
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list,
+			       enum dma_data_direction dir)
 {
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
@@ -1057,9 +1075,21 @@ void dma_buf_list_sync_dir_for_cpu(const struct dma_buf_list *list,
 		dma_buf_hw_sync_for_cpu(list->dev, chunk.dma_addr,
 					dma_buf_bytes(chunk.npages), dir);
 }
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
 
-void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
-				      enum dma_data_direction dir)
+/**
+ * dma_buf_list_sync_for_device - give the memory of a list to the device
+ * @list: the list
+ * @dir: direction of the CPU access, as &dma_buf_ops.end_cpu_access has it
+ *
+ * The counterpart of dma_buf_list_sync_for_cpu(): the device sees what the CPU
+ * wrote. What importers have mapped is for dma_buf_sync_mappings_for_device() to
+ * sync.
+ *
+ * Context: As dma_sync_single_for_device().
+ */
+void dma_buf_list_sync_for_device(const struct dma_buf_list *list,
+				  enum dma_data_direction dir)
 {
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
@@ -1077,37 +1107,5 @@ void dma_buf_list_sync_dir_for_device(const struct dma_buf_list *list,
 	dma_buf_cursor_for_each_chunk(chunk, &cursor)
 		dma_buf_hw_sync_for_device(list->dev, chunk.dma_addr,
 					   dma_buf_bytes(chunk.npages), dir);
-}
-
-/**
- * dma_buf_list_sync_for_cpu - give the memory of a list to the CPU
- * @list: the list
- *
- * For exporters that made @list for a device of their own: the CPU sees what the
- * device wrote. The direction is the one that the list was mapped for. Does
- * nothing for the memory of a device. What importers have mapped is for
- * dma_buf_sync_mappings_for_cpu() to sync.
- *
- * Context: As dma_sync_single_for_cpu().
- */
-void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list)
-{
-	dma_buf_list_sync_dir_for_cpu(list, list->dir);
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
-
-/**
- * dma_buf_list_sync_for_device - give the memory of a list to the device
- * @list: the list
- *
- * The counterpart of dma_buf_list_sync_for_cpu(): the device sees what the CPU
- * wrote. What importers have mapped is for dma_buf_sync_mappings_for_device() to
- * sync.
- *
- * Context: As dma_sync_single_for_device().
- */
-void dma_buf_list_sync_for_device(const struct dma_buf_list *list)
-{
-	dma_buf_list_sync_dir_for_device(list, list->dir);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_device, "DMA_BUF");

@@ -129,6 +129,9 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 		return DMA_BUF_P2P_EXPORTER;
 
 	reason = ops->peer2peer(attach, &provider);
+	/* Not for the exporter to say. */
+	if (WARN_ON_ONCE(reason == DMA_BUF_P2P_PHYS))
+		return DMA_BUF_P2P_VETO;
 	if (reason != DMA_BUF_P2P_OK)
 		return reason;
 	if (importer_ops->phys_only)

@@ -7,7 +7,7 @@
  * ask p2pdma about, and once as importers that do. The devices are QEMU's "edu",
  * as many as there are, behind whatever switches they are.
  *
- * Prints one line for each part; testbed/bench.py makes a table of them.
+ * Prints one line for each part.
  */
 #include <kunit/test.h>
 #include <linux/dma-buf.h>

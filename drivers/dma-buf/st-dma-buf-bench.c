@@ -6,7 +6,7 @@
  * turns, so that whatever disturbs the machine disturbs both. The buffers are
  * made of pages that exist but are never touched, of any size and layout.
  *
- * Prints one line for each part; testbed/bench.py makes tables of them.
+ * Prints one line for each part.
  */
 #include <kunit/device.h>
 #include <kunit/test.h>
@@ -54,10 +54,12 @@ static const char * const part_name[] = { "map", "walk", "unmap", "sum" };
  * @name: for the output
  * @pages: length of a run, zero for as long as can be
  */
-static const struct bench_layout {
+struct bench_layout {
 	const char *name;
 	unsigned long pages;
-} layouts[] = {
+};
+
+static const struct bench_layout layouts[] = {
 	{ "4k", 1 },
 	{ "64k", SZ_64K >> PAGE_SHIFT },
 	{ "2m", SZ_2M >> PAGE_SHIFT },
@@ -389,13 +391,15 @@ static void bench_nop(struct bench *b, unsigned long i)
  * @unmap: unmaps and frees
  * @bytes: allocated for each mapping
  */
-static const struct bench_peer {
+struct bench_peer {
 	const char *name;
 	int (*map)(struct bench *b, unsigned long i);
 	void (*walk)(struct bench *b, unsigned long i);
 	void (*unmap)(struct bench *b, unsigned long i);
 	size_t (*bytes)(struct bench *b);
-} peers[] = {
+};
+
+static const struct bench_peer peers[] = {
 	{ "sgt", bench_sgt_map, bench_sgt_walk, bench_sgt_unmap, bench_sgt_bytes },
 	{ "sgt-entries", bench_sgt_map, bench_sgt_walk_entries, bench_sgt_unmap,
 	  bench_sgt_bytes },

@@ -94,6 +94,8 @@ static struct dma_buf_list *buffer_map_list(struct dma_buf_attachment *attach,
 		dma_buf_route_note(attach, b->note);
 	if (b->map_error)
 		return ERR_PTR(b->map_error);
+	if (b->again)
+		return b->again;
 
 	list = buffer_list(b, attach, dir);
 	if (list == ERR_PTR(-EREMOTEIO) && b->system) {

@@ -448,6 +448,24 @@ static void block_size_fits_every_border(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(page, ~0UL), PAGE_SIZE);
 }
 
+static void blocks_of_no_size_are_refused(struct kunit *test)
+{
+	struct dma_buf_list *list = list_of(test, mixed, 2);
+	unsigned long sizes[] = { 0, SZ_64K + SZ_4K };
+	struct dma_buf_cursor cursor;
+	dma_addr_t addr;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		dma_buf_cursor_init(&cursor, list);
+		kunit_warning_suppress(test)
+			KUNIT_EXPECT_FALSE(test,
+					   dma_buf_cursor_next_block(&cursor,
+								     sizes[i],
+								     &addr));
+	}
+}
+
 static void block_size_looks_at_ranges_not_at_chunks(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, mixed, 2);
@@ -618,6 +636,7 @@ static struct kunit_case dma_buf_list_cases[] = {
 	KUNIT_CASE(blocks_reach_the_end_of_the_address_space),
 	KUNIT_CASE(addresses_are_copied_page_by_page),
 	KUNIT_CASE(block_size_fits_every_border),
+	KUNIT_CASE(blocks_of_no_size_are_refused),
 	KUNIT_CASE(block_size_looks_at_ranges_not_at_chunks),
 	KUNIT_CASE(pages_are_not_shown_without_a_grant),
 	KUNIT_CASE(pages_are_not_shown_to_who_does_not_ask),

@@ -590,8 +590,8 @@ static void empty_buffer_is_legal(struct kunit *test)
 	list = buffer_open(&b, m, machine->kind, NULL, 0);
 	expect_list(test, list, DMA_BUF_ROUTE_NONE, 0, 0);
 	KUNIT_EXPECT_EQ(test, m->calls, 0);
-	dma_buf_list_sync_for_cpu(list);
-	dma_buf_list_sync_for_device(list);
+	dma_buf_list_sync_for_cpu(list, m->dir);
+	dma_buf_list_sync_for_device(list, m->dir);
 	KUNIT_EXPECT_EQ(test, m->nr_syncs + m->sg_sync_calls, 0);
 	buffer_close(&b, list);
 }
@@ -1053,10 +1053,10 @@ static void expect_syncs(struct model *m, enum buffer_kind kind,
 
 	list = buffer_open(&b, m, kind, vec, vecs);
 	m->nr_syncs = 0;
-	dma_buf_list_sync_for_cpu(list);
+	dma_buf_list_sync_for_cpu(list, m->dir);
 	expect_synced(m, list, nr, false);
 	m->nr_syncs = 0;
-	dma_buf_list_sync_for_device(list);
+	dma_buf_list_sync_for_device(list, m->dir);
 	expect_synced(m, list, nr, true);
 	buffer_close(&b, list);
 }
@@ -1228,6 +1228,33 @@ static void limit_is_the_mask_and_the_bus(struct kunit *test)
 	m->dev->bus_dma_limit = 0;
 }
 
+static void list_that_an_importer_has_is_not_freed(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, ram(m), 3);
+	kunit_warning_suppress(test)
+		dma_buf_list_free(list);
+	buffer_expect_reached(&b, list);
+	buffer_close(&b, list);
+}
+
+static void list_is_not_returned_twice(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, ram(m), 3);
+	b.again = list;
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EBUSY);
+	buffer_expect_reached(&b, list);
+	buffer_close(&b, list);
+}
+
 static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(neighbouring_pages_become_one_chunk),
 	KUNIT_CASE(each_run_is_mapped_where_the_device_sees_it),
@@ -1281,6 +1308,8 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
 	KUNIT_CASE(peer_memory_is_not_synced),
 	KUNIT_CASE(cpu_access_syncs_every_mapping),
+	KUNIT_CASE(list_that_an_importer_has_is_not_freed),
+	KUNIT_CASE(list_is_not_returned_twice),
 	KUNIT_CASE(granted_pages_are_those_of_the_buffer),
 	KUNIT_CASE(memory_without_pages_has_none_to_grant),
 	KUNIT_CASE(limit_is_the_mask_and_the_bus),

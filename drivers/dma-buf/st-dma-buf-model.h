@@ -200,6 +200,7 @@ enum buffer_kind {
  * @attach_error: what &dma_buf_ops.attach returns
  * @note: what &dma_buf_ops.map_dma_buf notes, unless zero
  * @map_error: what &dma_buf_ops.map_dma_buf returns, unless zero
+ * @again: what it returns, unless NULL, although an importer has it
  * @pin_error: what &dma_buf_ops.pin returns
  * @offers: number of calls of &dma_buf_ops.peer2peer
  * @pins: number of calls of &dma_buf_ops.pin less those of unpin
@@ -227,6 +228,7 @@ struct buffer {
 	int attach_error;
 	enum dma_buf_p2p_reason note;
 	int map_error;
+	struct dma_buf_list *again;
 	int pin_error;
 
 	unsigned int offers;

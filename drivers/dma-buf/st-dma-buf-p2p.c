@@ -154,6 +154,19 @@ static void who_may_not_never_gets_peer_memory(struct kunit *test)
 	buffer_put(&b);
 }
 
+static void physical_addresses_are_no_answer(struct kunit *test)
+{
+	const struct offer o = { .answer = DMA_BUF_P2P_PHYS };
+	struct buffer b;
+
+	offer_init(&b, test->priv, &o);
+	kunit_warning_suppress(test)
+		buffer_attach(&b);
+	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_VETO);
+	KUNIT_EXPECT_FALSE(test, b.attach->peer2peer);
+	buffer_put(&b);
+}
+
 static void distance_is_asked_anew_before_the_map_type(struct kunit *test)
 {
 	const struct offer o = { };
@@ -434,6 +447,7 @@ static void each_reason_has_a_text_of_its_own(struct kunit *test)
 static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE_PARAM(each_pair_gets_its_reason, offer_gen_params),
 	KUNIT_CASE_PARAM(who_may_not_never_gets_peer_memory, offer_gen_params),
+	KUNIT_CASE(physical_addresses_are_no_answer),
 	KUNIT_CASE(distance_is_asked_anew_before_the_map_type),
 	KUNIT_CASE(attach_may_deny_with_a_reason),
 	KUNIT_CASE(first_reason_against_is_kept),

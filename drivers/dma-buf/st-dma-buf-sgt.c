@@ -479,7 +479,8 @@ static unsigned int fail_each(struct model *m, struct buffer *b)
 }
 
 static void each_failure_leaves_nothing(struct kunit *test, enum machine machine,
-					enum buffer_kind kind)
+					enum buffer_kind kind,
+					enum pci_p2pdma_map_type map_type)
 {
 	struct phys_vec vec[RANDOM_RUNS];
 	struct model *m = test->priv;
@@ -487,7 +488,7 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 	struct buffer b;
 
 	if (kind == BUFFER_BAR)
-		model_with_peer(m, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+		model_with_peer(m, map_type);
 	machine_init(m, machine);
 	m->need_unmap = true;
 	for (i = 0; i < RANDOM_RUNS; i++)
@@ -500,8 +501,9 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 	kunit_activate_static_stub(test, dma_buf_writer_grow, failing_grow);
 	failed = fail_each(m, &b);
 	kunit_info(test, "%u failures", failed);
-	/* At least what there is to allocate and to map */
-	KUNIT_EXPECT_GT(test, failed, 2);
+	/* At least the list, its runs and what there is to map */
+	KUNIT_EXPECT_GE(test, failed,
+			map_type == PCI_P2PDMA_MAP_BUS_ADDR ? 2 : 3);
 	kunit_deactivate_static_stub(test, dma_buf_list_alloc);
 	kunit_deactivate_static_stub(test, dma_buf_writer_grow);
 	buffer_put(&b);
@@ -509,27 +511,39 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 
 static void failures_without_an_iommu(struct kunit *test)
 {
-	each_failure_leaves_nothing(test, DIRECT, BUFFER_PAGES);
+	each_failure_leaves_nothing(test, DIRECT, BUFFER_PAGES,
+				    PCI_P2PDMA_MAP_NONE);
 }
 
 static void failures_behind_an_iommu(struct kunit *test)
 {
-	each_failure_leaves_nothing(test, IOMMU, BUFFER_RUNS);
+	each_failure_leaves_nothing(test, IOMMU, BUFFER_RUNS,
+				    PCI_P2PDMA_MAP_NONE);
 }
 
 static void failures_with_map_ops(struct kunit *test)
 {
-	each_failure_leaves_nothing(test, MAP_OPS, BUFFER_PAGES);
+	each_failure_leaves_nothing(test, MAP_OPS, BUFFER_PAGES,
+				    PCI_P2PDMA_MAP_NONE);
 }
 
 static void failures_with_a_peer(struct kunit *test)
 {
-	each_failure_leaves_nothing(test, DIRECT, BUFFER_BAR);
+	each_failure_leaves_nothing(test, DIRECT, BUFFER_BAR,
+				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
 }
 
 static void failures_with_a_peer_behind_an_iommu(struct kunit *test)
 {
-	each_failure_leaves_nothing(test, IOMMU, BUFFER_BAR);
+	each_failure_leaves_nothing(test, IOMMU, BUFFER_BAR,
+				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+}
+
+/* These are computed, there is nothing to unmap. */
+static void failures_with_bus_addresses(struct kunit *test)
+{
+	each_failure_leaves_nothing(test, IOMMU, BUFFER_BAR,
+				    PCI_P2PDMA_MAP_BUS_ADDR);
 }
 
 static struct kunit_case sgt_cases[] = {
@@ -547,6 +561,7 @@ static struct kunit_case sgt_cases[] = {
 	KUNIT_CASE(failures_with_map_ops),
 	KUNIT_CASE(failures_with_a_peer),
 	KUNIT_CASE(failures_with_a_peer_behind_an_iommu),
+	KUNIT_CASE(failures_with_bus_addresses),
 	{ }
 };
 

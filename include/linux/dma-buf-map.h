@@ -5,7 +5,9 @@
 #ifndef __LINUX_DMA_BUF_MAP_H
 #define __LINUX_DMA_BUF_MAP_H
 
+#include <linux/bug.h>
 #include <linux/dma-direction.h>
+#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
@@ -256,7 +258,7 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
 	if (cursor->block == cursor->block_end) {
 		struct dma_buf_chunk range = dma_buf_cursor_next_range(cursor);
 
-		if (!range.npages)
+		if (!range.npages || WARN_ON_ONCE(!is_power_of_2(size)))
 			return false;
 		cursor->block_end = (u64)range.dma_addr +
 				    ((u64)range.npages << PAGE_SHIFT);
@@ -386,7 +388,9 @@ dma_buf_list_from_phys(struct device *dev, const struct phys_vec *ranges,
 void dma_buf_list_free(struct dma_buf_list *list);
 
 void dma_buf_list_grant_pages(struct dma_buf_list *list);
-void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list);
-void dma_buf_list_sync_for_device(const struct dma_buf_list *list);
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list,
+			       enum dma_data_direction dir);
+void dma_buf_list_sync_for_device(const struct dma_buf_list *list,
+				  enum dma_data_direction dir);
 
 #endif

@@ -209,15 +209,6 @@ static void bar_copy(struct bar_buffer *buf, struct page **pages, bool to_bar)
 
 /* Moving. Everything from here on is called under the reservation lock. */
 
-static void bar_sync_for_cpu(struct dma_buf *dmabuf)
-{
-	struct dma_buf_attachment *attach;
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (attach->priv)
-			dma_buf_list_sync_for_cpu(attach->priv);
-}
-
 /*
  * Stops all access by importers and userspace. Importers may map again once the
  * lock is dropped, and may not even have unmapped by then: until they do, they
@@ -317,7 +308,7 @@ static int bar_move_to_bar(struct bar_buffer *buf)
 	if (ret)
 		goto err_free_ranges;
 
-	bar_sync_for_cpu(buf->dmabuf);
+	dma_buf_sync_mappings_for_cpu(buf->dmabuf, DMA_BIDIRECTIONAL);
 	bar_copy(buf, buf->pages, true);
 	bar_retire_pages(buf);
 	return 0;
@@ -411,17 +402,13 @@ static struct dma_buf_list *bar_map(struct dma_buf_attachment *attach,
 
 	if (!buf->pages)
 		list = bar_map_bar(attach, dir);
-	if (list == ERR_PTR(-EREMOTEIO)) {
-		ret = bar_fall_back(buf);
-		if (ret)
-			return ERR_PTR(ret);
-		list = bar_map_system(attach, dir);
-	}
+	if (list != ERR_PTR(-EREMOTEIO))
+		return list;
 
-	/* One mapping for each attachment is what importers have. */
-	if (!IS_ERR(list))
-		attach->priv = list;
-	return list;
+	ret = bar_fall_back(buf);
+	if (ret)
+		return ERR_PTR(ret);
+	return bar_map_system(attach, dir);
 }
 
 /* Comes late, if an importer takes its time after it was told of a move. */
@@ -431,8 +418,6 @@ static void bar_unmap(struct dma_buf_attachment *attach,
 	struct bar_buffer *buf = attach->dmabuf->priv;
 	bool peer = dma_buf_list_is_peer(list);
 
-	if (attach->priv == list)
-		attach->priv = NULL;
 	dma_buf_list_free(list);
 
 	if (peer)
@@ -481,7 +466,7 @@ static int bar_begin_cpu_access(struct dma_buf *dmabuf,
 	ret = dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write),
 				    true, MAX_SCHEDULE_TIMEOUT);
 	if (ret >= 0)
-		bar_sync_for_cpu(dmabuf);
+		dma_buf_sync_mappings_for_cpu(dmabuf, dir);
 	dma_resv_unlock(dmabuf->resv);
 	return ret < 0 ? ret : 0;
 }
@@ -489,16 +474,13 @@ static int bar_begin_cpu_access(struct dma_buf *dmabuf,
 static int bar_end_cpu_access(struct dma_buf *dmabuf,
 			      enum dma_data_direction dir)
 {
-	struct dma_buf_attachment *attach;
 	int ret;
 
 	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
 	if (ret)
 		return ret;
 
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (attach->priv)
-			dma_buf_list_sync_for_device(attach->priv);
+	dma_buf_sync_mappings_for_device(dmabuf, dir);
 	/* The BAR is mapped write-combined. */
 	wmb();
 	dma_resv_unlock(dmabuf->resv);

@@ -162,10 +162,11 @@ struct dma_fence *edu_begin(struct edu_import *imp, bool write)
 	ret = dma_resv_lock_interruptible(resv, NULL);
 	if (ret)
 		goto err_put_fence;
-	ret = dma_resv_reserve_fences(resv, 1);
+	ret = edu_map(imp);
 	if (ret)
 		goto err_unlock;
-	ret = edu_map(imp);
+	/* Moving the buffer in there takes a slot, too. */
+	ret = dma_resv_reserve_fences(resv, 1);
 	if (ret)
 		goto err_unlock;
 	/* Others may be at it, the exporter that just moved it included. */

@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# build.sh OUTPUT-DIRECTORY [FLAG...]: the fuzzer, as OUTPUT-DIRECTORY/fuzz
+#
+# Every <linux/...> and <kunit/...> that the sources include and this repository
+# does not have becomes a file that includes shim.h. Coverage is counted in the
+# code that is tested, not in what tests it.
+set -eu
+SRC=$(cd "$(dirname "$0")" && pwd) TOP=$(cd "$(dirname "$0")/../.." && pwd)
+DRIVER=$TOP/drivers/dma-buf OUT=$1
+shift
+
+# The kernel adds to a NULL pointer what is zero, and overflows are for ASan to
+# see when somebody reads there.
+flags=(-g -O1 -std=gnu11 -Wall -Werror -fno-omit-frame-pointer
+       -fsanitize=address -fsanitize=undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
+       -I"$OUT/include" -I"$TOP/include" -I"$DRIVER" -I"$SRC" "$@")
+sources=("$DRIVER"/dma-buf-{list,map,sgt}.c)
+
+rm -rf "$OUT/include"
+grep -hoE '#include <(linux|kunit)/[^>]*>' "${sources[@]}" "$DRIVER/dma-buf-internal.h" \
+	"$TOP"/include/linux/dma-buf-{map,p2p}.h | sed 's/.*<//; s/>//' | sort -u |
+while read -r header; do
+	[ ! -e "$TOP/include/$header" ] || continue
+	mkdir -p "$OUT/include/${header%/*}"
+	echo '#include "shim.h"' >"$OUT/include/$header"
+done
+
+objects=()
+for source in "${sources[@]}" "$SRC"/*.c; do
+	object=$OUT/$(basename "$source" .c).o
+	case $source in
+	"$DRIVER"/* | */cursor.c) coverage=(-fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp) ;;
+	*) coverage=() ;;
+	esac
+	clang "${flags[@]}" "${coverage[@]}" -c -o "$object" "$source"
+	objects+=("$object")
+done
+clang "${flags[@]}" -fsanitize=fuzzer -o "$OUT/fuzz" "${objects[@]}"
