@@ -67,20 +67,23 @@ warnings() {
 	return $rc
 }
 
-# What the base warns of in all objects of the series, once
+# What the base warns of in all objects of the series, each once
 of_base() {
-	local objs o list=() key
-	mapfile -t objs < <(for o in "${commits[@]}"; do objects "$o"; done | sort -u)
-	key=$dir/warn/$(printf '%s\n' "$sparse_defines" "${objs[@]}" | sha1sum | cut -c1-20)
-	known=$key
-	[ ! -e "$key" ] || return 0
+	local objs o list=()
+	known=$dir/warn/$({ echo "$base $sparse_defines"; declare -f warnings; } | sha1sum | cut -c1-20)
+	touch "$known" "$known.objects"
+	mapfile -t objs < <(for o in "${commits[@]}"; do objects "$o"; done | sort -u | comm -23 - "$known.objects")
+	[ ${#objs[@]} -gt 0 ] || return 0
 	checkout "$base" || return
 	for o in "${objs[@]}"; do
 		[ ! -e "$src/${o%.o}.c" ] || list+=("$o")
 	done
-	say "compiling ${#list[@]} objects of the base"
-	warnings "${list[@]}" >"$key.tmp" || :
-	mv "$key.tmp" "$key"
+	if [ ${#list[@]} -gt 0 ]; then
+		say "compiling ${#list[@]} objects of the base"
+		warnings "${list[@]}" >"$known.tmp" || :
+		sort -u -o "$known" "$known" "$known.tmp"
+	fi
+	printf '%s\n' "${objs[@]}" | sort -u -o "$known.objects" - "$known.objects"
 }
 
 check_patch() {	# COMMIT
@@ -118,11 +121,11 @@ check() {	# COMMIT
 # The same change on the same surroundings needs no second look: what an object is
 # made of lies in its directory or among the headers.
 key_of() {	# COMMIT
-	local dir
+	local path
 	{
 		"${git[@]}" show --format=%B "$1"
-		for dir in include arch/x86/include scripts $("${git[@]}" show --format= --name-only "$1" | sed 's|/[^/]*$||' | sort -u); do
-			"${git[@]}" rev-parse -q --verify "$1:$dir"
+		for path in include arch/x86/include scripts $("${git[@]}" show --format= --name-only "$1" | sed 's|/[^/]*$||' | sort -u); do
+			"${git[@]}" rev-parse -q --verify "$1:$path"
 		done
 		echo "$sparse_defines"
 		declare -f objects warnings check_patch check_doc check
