@@ -6,6 +6,7 @@
 #:   kunit kunit-qemu selftest matrix objects cocci rollout test-series    one part of them
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   bench         the list against the sg_table, tables and plots in build/bench
+#:   soak          races, unplugging and failing allocations for a quarter of an hour
 #:   check-series  every commit: builds, sparse, checkpatch, kernel-doc
 #:
 #:   tree          build/linux: base kernel plus one commit per patch
@@ -19,8 +20,9 @@
 #:   FORMAT=opts   for series: options of git format-patch, such as "-v2 --rfc"
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
+#:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 600), and which load
 
-targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series fuzz bench check-series tree series import setup clean help
+targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -180,4 +180,15 @@ struct dma_buf_vmap_copy {
 #define DMA_BUF_VMAP_READ	_IOW(0xdb, 0x22, struct dma_buf_vmap_copy)
 #define DMA_BUF_VMAP_WRITE	_IOW(0xdb, 0x23, struct dma_buf_vmap_copy)
 
+/*
+ * As DMA_BUF_EDU_DMA with DMA_BUF_EDU_WRITE within a page, but the device waits
+ * half a second for the exporter to take the mapping back, and then writes to
+ * where it was. -ETIME if the exporter does not.
+ */
+#define DMA_BUF_EDU_REVOKED	_IOW(0xdb, 0x24, struct dma_buf_edu_dma)
+
+/* What a DMA does before it starts, and the opposite; no error if there is none. */
+#define DMA_BUF_EDU_MAP		_IO(0xdb, 0x25)
+#define DMA_BUF_EDU_UNMAP	_IO(0xdb, 0x26)
+
 #endif

@@ -99,7 +99,8 @@ static const struct dma_fence_ops edu_fence_ops = {
 	.get_timeline_name = edu_fence_timeline_name,
 };
 
-static void edu_unmap(struct edu_import *imp)
+/* Under the reservation lock */
+void edu_unmap(struct edu_import *imp)
 {
 	dma_buf_list_unmap(imp->attach, imp->list);
 	imp->list = NULL;

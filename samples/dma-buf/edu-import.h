@@ -68,6 +68,7 @@ struct edu_import {
 
 struct dma_fence *edu_begin(struct edu_import *imp, bool write);
 void edu_end(struct edu_import *imp, struct dma_fence *fence);
+void edu_unmap(struct edu_import *imp);
 int edu_load(struct edu_device *edu, u32 len);
 int edu_run(struct edu_device *edu, dma_addr_t addr, u32 offset, u32 len,
 	    bool write);

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# soak.sh [name ...] - everything at once on the debug kernel, with and without an
+# IOMMU, and every allocation made to fail once; of these machines all or those
+# named. SOAK_SECONDS=n is how long, SOAK_SEED=n what is tried.
+# shellcheck source=testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+kernel=$BUILD/kernel-debug
+tests=$TREE/tools/testing/selftests
+seconds=${SOAK_SECONDS:-40}
+seed=${SOAK_SEED:-$((RANDOM * 32768 + RANDOM))}
+need qemu-system-x86_64 gcc cpio
+"$TOP/testbed/kernel.sh" debug || exit
+
+bin=$BUILD/soak
+mkdir -p "$bin"
+for test in p2p-soak p2p-fail-nth; do
+	gcc -O2 -static -Wall -isystem "$kernel/usr/include" -I"$tests" -o "$bin/$test" \
+		"$tests/dmabuf-heaps/$test.c" -lpthread || die "cannot compile $test.c"
+done
+"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$bin/initramfs.gz" "$bin"/{p2p-soak,p2p-fail-nth} ||
+	die "cannot make an initramfs"
+
+# Two exporters with little memory, so that what one buffer leaves is soon used by
+# another, and four importers: a DMA of this device takes a tenth of a second.
+more=
+for n in 1 2 3; do
+	more+=" -device pcie-root-port,id=more$n,chassis=1$n,slot=1$n,addr=1$n.0"
+	more+=" -device edu,bus=more$n,dma_mask=0xffffffffffffffff"
+done
+
+guest() {	# NAME IOMMU VRAM SECONDS COMMAND
+	"$TOP/testbed/qemu.sh" -k "$kernel/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -n 3 -g 1G \
+		-t rootports -c EPYC -m "$2" -v "$3" -q "$more" -s "$4" -r "$5" \
+		-a "slab_debug=U,iommu_iova" -l "$LOG/soak-$1.log" >/dev/null 2>&1
+	echo $? >"$bin/$1.status"
+}
+
+# Slow machines run late, never shorter.
+limit=$((seconds * 2 + 600))
+soak="p2p-soak $seconds"
+machines=("none|none|128K,256K|$limit|$soak $seed"
+	  "iommu|dma|128K,256K|$limit|$soak $((seed + 1))"
+	  "nth-none|none|16M|1500|p2p-fail-nth"
+	  "nth-iommu|dma|16M|1500|p2p-fail-nth")
+if [ $# -gt 0 ]; then
+	for n in "${!machines[@]}"; do
+		case " $* " in *" ${machines[n]%%|*} "*) ;; *) unset "machines[n]" ;; esac
+	done
+fi
+
+all() {
+	local machine line
+	for machine in "${machines[@]}"; do
+		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+		IFS='|' read -r -a line <<<"$machine"
+		guest "${line[@]}" &
+		echo "booting ${line[0]}"
+	done
+	wait
+}
+echo "# soak: $seconds s, seed $seed: the same load again with SOAK_SEED=$seed"
+mkdir -p "$LOG"
+step "soak in ${#machines[@]} machines, $seconds s" "$LOG/soak.progress.log" all
+
+for machine in "${machines[@]}"; do
+	name=${machine%%|*} log=$LOG/soak-${machine%%|*}.log ran=0
+	while read -r line; do
+		case $line in
+		*"# SKIP"*)	ran=$((ran + 1)); skip "$name: $(sed 's/^ok [0-9]* *//; s/ *#.*//' <<<"$line")" ;;
+		ok\ *)		ran=$((ran + 1)); ok "$name: ${line#ok * }" ;;
+		not\ ok*)	ran=$((ran + 1)); not_ok "$name: ${line#not ok * }" ;;
+		*)		echo "# $name: ${line##\# }" ;;
+		esac
+	done < <(tr -d '\r' <"$log" | grep -aE '^(not )?ok [0-9]|^# (operation|races|WRONG|seed|[0-9]+ (dma-buf|byte|DMA))|: points:' |
+		sed 's/^.*: points:/# points:/')
+	[ "$ran" -gt 0 ] && [ "$(cat "$bin/$name.status")" = 0 ] ||
+		not_ok "$name: ran $ran tests, $(grep -a '^testbed: verdict' "$log" || echo no verdict): see $log"
+done
+totals

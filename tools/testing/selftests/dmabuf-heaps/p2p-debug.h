@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the kernel counts and a test can compare: dma-bufs, and what of an IOMMU
+ * is in use; and the exporters that every machine has
+ */
+#ifndef P2P_DEBUG_H
+#define P2P_DEBUG_H
+
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+
+#include "p2p.h"
+
+#define IOMMU_EVENTS	"/sys/kernel/tracing/events/iommu/"
+
+static inline int p2p_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* The dma-bufs that exist, whoever holds them. Negative if nobody knows. */
+static inline int p2p_count_dma_bufs(void)
+{
+	static char text[1 << 18];
+	char *total = text, *next;
+	int count;
+
+	if (p2p_read_file("/sys/kernel/debug/dma_buf/bufinfo", text, sizeof(text)))
+		return -ENOENT;
+	/* Attachments have a total as well, the last one is what counts. */
+	while ((next = strstr(total + 1, "Total ")))
+		total = next;
+	return sscanf(total, "Total %d objects", &count) == 1 ? count : -EIO;
+}
+
+/* Has the kernel count bytes, from now on. False if it cannot. */
+static inline bool p2p_iommu_watch(void)
+{
+	return !p2p_write_file(IOMMU_EVENTS "map/trigger",
+			       "hist:keys=size:size=8192") &&
+	       !p2p_write_file(IOMMU_EVENTS "unmap/trigger",
+			       "hist:keys=unmapped_size:size=8192");
+}
+
+/* { size:       4096 } hitcount:          3 */
+static inline long p2p_iommu_sum(const char *path)
+{
+	static char text[1 << 18];
+	const char *at = text;
+	long sum = 0;
+
+	if (p2p_read_file(path, text, sizeof(text)))
+		return 0;
+	while ((at = strstr(at, "size:"))) {
+		unsigned long size, hits;
+
+		at += strlen("size:");
+		if (sscanf(at, "%lu } hitcount: %lu", &size, &hits) == 2)
+			sum += size * hits;
+	}
+	return sum;
+}
+
+/* Bytes that were mapped in an IOMMU since p2p_iommu_watch(), and still are */
+static inline long p2p_iommu_bytes(void)
+{
+	return p2p_iommu_sum(IOMMU_EVENTS "map/hist") -
+	       p2p_iommu_sum(IOMMU_EVENTS "unmap/hist");
+}
+
+/*
+ * The IOVA ranges that exist, in use or cached for the next user. Exact, but
+ * only with slab_debug=U,iommu_iova on the kernel's command line; else zero.
+ * KASAN keeps what was freed for a while, unless the cache is shrunk.
+ */
+static inline long p2p_count_iovas(void)
+{
+	static char text[1 << 16];
+	char *line, *save;
+	long sum = 0;
+
+	p2p_write_file("/sys/kernel/slab/iommu_iova/shrink", "1");
+	if (p2p_read_file("/sys/kernel/debug/slab/iommu_iova/alloc_traces", text,
+			  sizeof(text)))
+		return 0;
+	for (line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(line, "age="))
+			sum += strtol(line, NULL, 10);
+	}
+	return sum;
+}
+
+/* What a udmabuf is made of */
+static inline int udmabuf_memfd(size_t size)
+{
+	int memfd = memfd_create("p2p", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	if (memfd >= 0 && !ftruncate(memfd, size) &&
+	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return memfd;
+	close(memfd);
+	return -EIO;
+}
+
+static inline int udmabuf_alloc(int memfd, size_t size)
+{
+	struct udmabuf_create create = {
+		.memfd = memfd, .flags = UDMABUF_FLAGS_CLOEXEC, .size = size,
+	};
+	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), ret;
+
+	if (dev < 0)
+		return -errno;
+	ret = p2p_errno(ioctl(dev, UDMABUF_CREATE, &create));
+	close(dev);
+	return ret;
+}
+
+static inline int heap_alloc(size_t size)
+{
+	struct dma_heap_allocation_data data = {
+		.len = size, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC), ret;
+
+	if (heap < 0)
+		return -errno;
+	ret = p2p_errno(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
+	close(heap);
+	return ret < 0 ? ret : (int)data.fd;
+}
+
+/* remove, driver/unbind and so on of a PCI device, or rescan of the bus */
+static inline int p2p_pci_write(const char *pci, const char *file,
+				const char *text)
+{
+	char path[160];
+
+	if (pci)
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci,
+			 file);
+	else
+		snprintf(path, sizeof(path), "/sys/bus/pci/%s", file);
+	return p2p_write_file(path, text);
+}
+
+#endif
