@@ -42,7 +42,7 @@ qemu() {
 }
 
 kunit() {	# FILTER MIB ARGUMENT...
-	qemu "$kernel" "kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
+	qemu "$kernel" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
 		-device edu
 }
 
@@ -55,10 +55,10 @@ attach() {
 	done
 	for i in {0..63}; do
 		bus=$((i / 32))
-		ports+=(-device "xio3130-downstream,id=port$i,bus=up$bus,chassis=$((i + 10)),slot=$i,addr=$((i % 32)).0"
+		ports+=(-device "xio3130-downstream,id=port$i,bus=up$bus,chassis=$((i + 10)),slot=$i,addr=$(printf %x.0 $((i % 32)))"
 			-device "edu,bus=port$i")
 	done
-	qemu "$kernel" "kunit_shutdown=reboot kunit.filter_glob=bench-dma-buf-attach" "${ports[@]}"
+	qemu "$kernel" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=bench-dma-buf-attach" "${ports[@]}"
 }
 
 exporters() {	# KERNEL
