@@ -106,7 +106,8 @@ grep -a 'dma-buf-bench: \|not ok\|^ok' "$out/uml" >"$out/uml.txt"
 if grep -q '^ok' "$out/uml.txt"; then ok "native time under UML"; else not_ok "native time under UML: see $out/uml"; fi
 instructions direct "without an IOMMU" kunit bench-dma-buf.without_an_iommu 4096
 instructions strict "behind an IOMMU, strict" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=1
-instructions lazy "behind an IOMMU, lazy" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=0
+# With larger ones the guest gets stuck in its console once the queue of flushes is in use.
+instructions lazy "behind an IOMMU, lazy" kunit bench-dma-buf.behind_an_iommu 2 intel_iommu=on iommu.strict=0
 instructions attach "attaching 2 to 64 devices" attach
 instructions before "exporters of the base" exporters "$kernel-base"
 instructions after "the same exporters, patched" exporters "$kernel"
