@@ -126,7 +126,7 @@ def exporters(out):
     for kernel in ('before', 'after'):
         for name, importer, size, *parts in lines(out / f'{kernel}.txt', 'exporter'):
             cost[name, kernel, importer] = [int(p) for p in parts]
-    if not cost:
+    if {kernel for _, kernel, _ in cost} != {'before', 'after'}:
         return
     yield ('| exporter, 64 MiB | base | patched, still an sg_table | patched, list | map+unmap | walk | all |')
     yield '|---|--:|--:|--:|--:|--:|--:|'
@@ -185,7 +185,7 @@ def main():
     short = '\n'.join([*summary(runs), *real])
     (out / 'results.md').write_text('\n'.join(
         ['# The page list against the sg_table', '', f'Ratios are sg_table over list; {human(SUMMARY)}:', '', short, '']
-        + [line for name, rows in runs.items() for line in full(name, rows)]))
+        + pairs + [line for name, rows in runs.items() for line in full(name, rows)]))
     for layout in LAYOUTS:
         plot(out, layout, runs['uml'])
     print(short, file=sys.stderr)

@@ -86,6 +86,7 @@ instructions() {
 	elif cmp -s "$out/$name.1.txt" "$out/$name.2.txt"; then
 		ok "instructions $text: two runs agree"
 		mv "$out/$name.1.txt" "$out/$name.txt"
+		rm "$out/$name.2.txt"
 	else
 		not_ok "instructions $text: $out/$name.1.txt and .2.txt differ"
 	fi
