@@ -125,17 +125,66 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 }
 
 /*
+ * Where nothing but the runs was mapped, each on its own, both halves have the
+ * same entries and nothing is merged. Most lists are like that.
+ */
+static bool dma_buf_sgt_is_runs(const struct dma_buf_list *list)
+{
+	return list->phys == list->dma.first;
+}
+
+static unsigned long dma_buf_sgt_fill_runs(const struct dma_buf_list *list,
+					   struct scatterlist *sgl)
+{
+	struct dma_buf_sgt_fill fill = { .next = sgl };
+	const u64 *word = list->phys;
+	unsigned long i, left, n;
+	u64 phys;
+
+	for (i = 0; i < list->dma.nruns; i++) {
+		word = dma_buf_run_read(word, &phys, &left);
+		for (; left; left -= n, phys += (u64)n << PAGE_SHIFT) {
+			n = min(left, DMA_BUF_SG_MAX_PAGES);
+			dma_buf_sgt_next(&fill);
+			if (!fill.last)
+				continue;
+			if (list->has_pages)
+				sg_set_page(fill.last, phys_to_page(phys),
+					    n << PAGE_SHIFT, 0);
+			sg_dma_address(fill.last) = phys + list->dma.offset;
+			sg_dma_len(fill.last) = n << PAGE_SHIFT;
+		}
+	}
+	return fill.nents;
+}
+
+/* Fills both halves, or only counts their entries, and returns these. */
+static void dma_buf_sgt_fill_halves(const struct dma_buf_list *list,
+				    struct scatterlist *sgl,
+				    unsigned long *npages,
+				    unsigned long *naddrs)
+{
+	if (dma_buf_sgt_is_runs(list)) {
+		*naddrs = dma_buf_sgt_fill_runs(list, sgl);
+		*npages = list->has_pages ? *naddrs : 0;
+	} else {
+		*npages = dma_buf_sgt_fill_pages(list, sgl);
+		*naddrs = dma_buf_sgt_fill_addrs(list, sgl);
+	}
+}
+
+/*
  * Makes the table for such an importer. It looks as what exporters used to make:
  * a half with the pages, one entry for each contiguous run, where there are
  * pages, and a half with the DMA addresses.
  */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 {
-	unsigned long npages = dma_buf_sgt_fill_pages(list, NULL);
-	unsigned long naddrs = dma_buf_sgt_fill_addrs(list, NULL);
+	unsigned long npages, naddrs;
 	struct dma_buf_sgt *bridge;
 	int ret;
 
+	dma_buf_sgt_fill_halves(list, NULL, &npages, &naddrs);
 	if (max(npages, naddrs) > UINT_MAX)
 		return ERR_PTR(-E2BIG);
 
@@ -152,8 +201,7 @@ struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 			goto err_free;
 	}
 
-	dma_buf_sgt_fill_pages(list, bridge->sgt.sgl);
-	dma_buf_sgt_fill_addrs(list, bridge->sgt.sgl);
+	dma_buf_sgt_fill_halves(list, bridge->sgt.sgl, &npages, &naddrs);
 	bridge->sgt.orig_nents = npages;
 	bridge->sgt.nents = naddrs;
 	return &bridge->sgt;
