@@ -198,7 +198,7 @@ static int closes(int fd)
 	return 0;
 }
 
-TEST_F(nth, export)
+TEST_F_TIMEOUT(nth, export, 600)
 {
 	SWEEP("export of a BAR buffer", NOTHING,
 	      closes(bar_alloc(self->bar.fd, 8 * PAGE, 4)), NOTHING);
@@ -219,7 +219,7 @@ static int edu_unmap(int edu)
 	return p2p_errno(ioctl(edu, DMA_BUF_EDU_UNMAP));
 }
 
-TEST_F(nth, attach)
+TEST_F_TIMEOUT(nth, attach, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	SWEEP("attach", NOTHING, edu_attach(self->edu.fd, self->buf, 0),
@@ -227,7 +227,7 @@ TEST_F(nth, attach)
 }
 
 /* Pins, which moves the buffer to system memory first. */
-TEST_F(nth, attach_and_move)
+TEST_F_TIMEOUT(nth, attach_and_move, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	SWEEP("attach that pins and moves",
@@ -244,32 +244,32 @@ TEST_F(nth, attach_and_move)
 	      edu_unmap(self->edu.fd));			\
 } while (0)
 
-TEST_F(nth, map_one_range)
+TEST_F_TIMEOUT(nth, map_one_range, 600)
 {
 	NEW_BAR_BUFFER(3, 1);
 	SWEEP_MAP("map one range of a BAR");
 }
 
-TEST_F(nth, map_ranges)
+TEST_F_TIMEOUT(nth, map_ranges, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	SWEEP_MAP("map three ranges of a BAR");
 }
 
-TEST_F(nth, map_many_ranges)
+TEST_F_TIMEOUT(nth, map_many_ranges, 600)
 {
 	NEW_BAR_BUFFER(600, 600);
 	SWEEP_MAP("map 600 ranges of a BAR");
 }
 
-TEST_F(nth, map_system)
+TEST_F_TIMEOUT(nth, map_system, 600)
 {
 	NEW_BAR_BUFFER(600, 1);
 	ASSERT_EQ(0, bar_move(self->bar.fd, self->buf, DMA_BUF_BAR_PLACE_SYSTEM));
 	SWEEP_MAP("map 600 pages of system memory");
 }
 
-TEST_F(nth, map_and_move)
+TEST_F_TIMEOUT(nth, map_and_move, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_NO_PEER2PEER));
@@ -278,7 +278,7 @@ TEST_F(nth, map_and_move)
 	      edu_map(self->edu.fd), edu_unmap(self->edu.fd));
 }
 
-TEST_F(nth, map_static)
+TEST_F_TIMEOUT(nth, map_static, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_STATIC));
@@ -287,7 +287,7 @@ TEST_F(nth, map_static)
 	      edu_map(self->edu.fd), edu_unmap(self->edu.fd));
 }
 
-TEST_F(nth, move_under_an_importer)
+TEST_F_TIMEOUT(nth, move_under_an_importer, 600)
 {
 	NEW_BAR_BUFFER(8, 4);
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
@@ -303,7 +303,7 @@ TEST_F(nth, move_under_an_importer)
 	      edu_unmap(self->edu.fd));
 }
 
-TEST_F(nth, dma)
+TEST_F_TIMEOUT(nth, dma, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
@@ -313,7 +313,7 @@ TEST_F(nth, dma)
 }
 
 /* Whoever lets go may not be told that this needs memory. */
-TEST_F(nth, letting_go_cannot_fail)
+TEST_F_TIMEOUT(nth, letting_go_cannot_fail, 600)
 {
 	NEW_BAR_BUFFER(3, 3);
 	SWEEP("unmap", ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0) ?:
@@ -335,7 +335,7 @@ static int vmap_once(int buf)
 	return ret < 0 ? ret : 0;
 }
 
-TEST_F(nth, vmap)
+TEST_F_TIMEOUT(nth, vmap, 600)
 {
 	NEW_BAR_BUFFER(8, 4);
 	SWEEP("vmap of the BAR", NOTHING, vmap_once(self->buf), NOTHING);
@@ -355,14 +355,14 @@ static int map_and_touch(int buf, size_t size)
 	return 0;
 }
 
-TEST_F(nth, mmap)
+TEST_F_TIMEOUT(nth, mmap, 600)
 {
 	NEW_BAR_BUFFER(8, 4);
 	SWEEP("mmap and fault", NOTHING, map_and_touch(self->buf, self->size),
 	      NOTHING);
 }
 
-TEST_F(nth, udmabuf)
+TEST_F_TIMEOUT(nth, udmabuf, 600)
 {
 	int memfd;
 
@@ -379,7 +379,7 @@ TEST_F(nth, udmabuf)
 	SWEEP_MAP("map a memfd");
 }
 
-TEST_F(nth, heap)
+TEST_F_TIMEOUT(nth, heap, 600)
 {
 	if (access("/dev/dma_heap/system", R_OK))
 		SKIP(return, "no /dev/dma_heap/system");
