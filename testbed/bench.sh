@@ -94,10 +94,7 @@ instructions() {
 
 step "building UML for the benchmark" "$LOG/bench-um.log" build_um || exit
 "$TOP/testbed/kernel.sh" bench || exit
-if [ ! -e "$base/.git" ]; then
-	git -C "$TREE" worktree prune
-	git -C "$TREE" worktree add -q --detach "$base" base || die "cannot make a worktree in $base"
-fi
+worktree "$base"
 "$TOP/testbed/kernel.sh" bench-base "$base" || exit
 for k in "$kernel" "$kernel-base"; do
 	step "building an importer for ${k##*/}" "$LOG/bench-import.log" build_exporters "$k" || exit

@@ -132,10 +132,7 @@ key_of() {	# COMMIT
 	} | sha1sum | cut -c1-20
 }
 
-if [ ! -e "$src/.git" ]; then
-	"${git[@]}" worktree prune
-	"${git[@]}" worktree add -q --detach "$src" "$base" || die "cannot make a worktree in $src"
-fi
+worktree "$src"
 checkout "$base" || die "cannot check out in $src"
 [ -e "$out/.config" ] || step "configuring for x86_64" "$LOG/check-config.log" configure || { rm -f "$out/.config"; exit 1; }
 

@@ -27,6 +27,13 @@ ccache_env() {
 	mkdir -p "$CCACHE_DIR" || die "cannot write $CACHE: pass CACHE=/another/directory"
 }
 
+# worktree DIR: of the base, without the patches
+worktree() {
+	[ ! -e "$1/.git" ] || return 0
+	git -C "$TREE" worktree prune
+	git -C "$TREE" worktree add -q --detach "$1" base || die "cannot make a worktree in $1"
+}
+
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
@@ -92,3 +99,55 @@ ok()     { pass=$((pass + 1)); echo "ok $((pass + fail + skip)) - $*"; }
 not_ok() { fail=$((fail + 1)); echo "not ok $((pass + fail + skip)) - $*"; }
 skip()   { skip=$((skip + 1)); echo "ok $((pass + fail + skip)) - $* # SKIP"; }
 totals() { echo "# totals: pass:$pass fail:$fail skip:$skip"; [ "$fail" -eq 0 ]; }
+
+# For parts that boot machines: boots MACHINES, as many at a time as there are CPUs.
+# Each is a line "name|...", and what follows are arguments of the function guest,
+# which leaves the console in $LOG/PART-NAME.log and a status in $bin/NAME.status.
+boot_all() {
+	local machine fields
+	for machine in "${machines[@]}"; do
+		[ "$(jobs -rp | wc -l)" -lt "$JOBS" ] || wait -n
+		IFS='|' read -r -a fields <<<"$machine"
+		guest "${fields[@]}" &
+		echo "booting ${fields[0]}"
+	done
+	wait
+}
+
+# report PART [PATTERN]: what the tests in the machines said, and comments that
+# match the pattern
+report() {
+	local machine name log ran line
+	for machine in "${machines[@]}"; do
+		name=${machine%%|*} log=$LOG/$1-${machine%%|*}.log ran=0
+		while read -r line; do
+			ran=$((ran + 1))
+			case $line in
+			*"# SKIP"*)	skip "$name: $(sed 's/^ok [0-9]* *//; s/ *#.*//' <<<"$line")" ;;
+			ok\ *)		ok "$name: ${line#ok * }" ;;
+			not\ ok*)	not_ok "$name: ${line#not ok * }" ;;
+			*)		ran=$((ran - 1)); echo "# $name: ${line##\# }" ;;
+			esac
+		done < <(tr -d '\r' <"$log" | grep -aE "^(not )?ok [0-9]${2:+|$2}" | sed 's/^.*: points:/# points:/')
+		[ "$ran" -gt 0 ] && [ "$(cat "$bin/$name.status")" = 0 ] ||
+			not_ok "$name: ran $ran tests, $(grep -a '^testbed: verdict' "$log" || echo no verdict): see $log"
+	done
+}
+
+# kunit_results NAME LOG: counts what KUnit printed, with the kernel's own parser,
+# which notices a test that crashed or never ended.
+kunit_results() {
+	local word n ran=0
+	python3 "$TREE/tools/testing/kunit/kunit.py" parse "$2" >"$2.parsed" 2>&1 || :
+	tr -d '\r' <"$2" | grep -aE '^(not )?ok [0-9]|(EXPECTATION|ASSERTION) FAILED' | sed "s/^ *# /# /; s/^\(not \)\?ok.*/& $1/"
+	grep -aE '\[(CRASHED|ERROR)\]' "$2.parsed" | sed 's/^/# /'
+	for word in passed failed crashed errors skipped; do
+		n=$(sed -n "s/.*Testing complete.*$word: \([0-9]*\).*/\1/p" "$2.parsed")
+		case $word in
+		passed)		pass=$((pass + ${n:-0})) ran=$((ran + ${n:-0})) ;;
+		skipped)	skip=$((skip + ${n:-0})) ;;
+		*)		fail=$((fail + ${n:-0})) ;;
+		esac
+	done
+	[ "$ran" -gt 0 ] || not_ok "KUnit $1 ran no test: see $2"
+}

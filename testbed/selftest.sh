@@ -26,37 +26,12 @@ guest() {	# NAME TOPOLOGY CPU IOMMU COMMAND MEMORY HUGEPAGES
 }
 
 # The test of udmabuf wants 4 GiB of huge pages.
-machines=("switch switch EPYC none p2p 1G 0"
-	  "iommu rootports EPYC dma p2p 1G 0"
-	  "refused rootports Skylake-Server none p2p 1G 0"
-	  "heaps flat EPYC none dmabuf-heap 1G 0"
-	  "udmabuf flat EPYC none udmabuf 6G 2048")
-
-all() {
-	local machine
-	for machine in "${machines[@]}"; do
-		[ "$(jobs -rp | wc -l)" -lt "$JOBS" ] || wait -n
-		# shellcheck disable=SC2086
-		guest $machine &
-		echo "booting ${machine%% *}"
-	done
-	wait
-}
-step "selftests in ${#machines[@]} machines" "$LOG/selftest.progress.log" all
-
-for machine in "${machines[@]}"; do
-	name=${machine%% *} log=$LOG/selftest-${machine%% *}.log ran=0
-	while read -r verdict _ text; do
-		ran=$((ran + 1))
-		case "$verdict $text" in
-		ok*SKIP*)	skip "$name: ${text%%#*}" ;;
-		ok*)		ok "$name: $text" ;;
-		esac
-	done < <(tr -d '\r' <"$log" | grep -a '^ok [0-9]')
-	while read -r text; do
-		not_ok "$name: $text"
-	done < <(tr -d '\r' <"$log" | sed -n 's/^not ok [0-9]* //p')
-	[ "$ran" -gt 0 ] && [ "$(cat "$bin/$name.status")" = 0 ] ||
-		not_ok "$name: ran $ran tests, $(grep -a '^testbed: verdict' "$log" || echo no verdict): see $log"
-done
+# The test of udmabuf wants 4 GiB of huge pages.
+machines=("switch|switch|EPYC|none|p2p|1G|0"
+	  "iommu|rootports|EPYC|dma|p2p|1G|0"
+	  "refused|rootports|Skylake-Server|none|p2p|1G|0"
+	  "heaps|flat|EPYC|none|dmabuf-heap|1G|0"
+	  "udmabuf|flat|EPYC|none|udmabuf|6G|2048")
+step "selftests in ${#machines[@]} machines" "$LOG/selftest.progress.log" boot_all
+report selftest
 totals

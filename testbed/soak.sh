@@ -55,32 +55,8 @@ if [ $# -gt 0 ]; then
 	done
 fi
 
-all() {
-	local machine line
-	for machine in "${machines[@]}"; do
-		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
-		IFS='|' read -r -a line <<<"$machine"
-		guest "${line[@]}" &
-		echo "booting ${line[0]}"
-	done
-	wait
-}
 echo "# soak: $seconds s, seed $seed: the same load again with SOAK_SEED=$seed"
 mkdir -p "$LOG"
-step "soak in ${#machines[@]} machines, $seconds s" "$LOG/soak.progress.log" all
-
-for machine in "${machines[@]}"; do
-	name=${machine%%|*} log=$LOG/soak-${machine%%|*}.log ran=0
-	while read -r line; do
-		case $line in
-		*"# SKIP"*)	ran=$((ran + 1)); skip "$name: $(sed 's/^ok [0-9]* *//; s/ *#.*//' <<<"$line")" ;;
-		ok\ *)		ran=$((ran + 1)); ok "$name: ${line#ok * }" ;;
-		not\ ok*)	ran=$((ran + 1)); not_ok "$name: ${line#not ok * }" ;;
-		*)		echo "# $name: ${line##\# }" ;;
-		esac
-	done < <(tr -d '\r' <"$log" | grep -aE '^(not )?ok [0-9]|^# (operation|races|WRONG|seed|[0-9]+ (dma-buf|byte|DMA))|: points:' |
-		sed 's/^.*: points:/# points:/')
-	[ "$ran" -gt 0 ] && [ "$(cat "$bin/$name.status")" = 0 ] ||
-		not_ok "$name: ran $ran tests, $(grep -a '^testbed: verdict' "$log" || echo no verdict): see $log"
-done
+step "soak in ${#machines[@]} machines, $seconds s" "$LOG/soak.progress.log" boot_all
+report soak '^# (operation|races|WRONG|seed|[0-9]+ (dma-buf|byte|DMA))|: points:'
 totals

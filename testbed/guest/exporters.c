@@ -18,8 +18,6 @@
 #include "guest.h"
 
 #include <drm/drm_mode.h>
-#include <linux/dma-heap.h>
-#include <linux/udmabuf.h>
 #include <linux/videodev2.h>
 
 #include <drivers/iommu/iommufd/iommufd_test.h>
@@ -61,43 +59,19 @@ static void map_buffer(struct buffer *buf)
 
 static void export_udmabuf(const struct exporter *exporter, struct buffer *buf)
 {
-	struct {
-		struct udmabuf_create_list list;
-		struct udmabuf_create_item items[NR_PAGES];
-	} create = {
-		.list = { .flags = UDMABUF_FLAGS_CLOEXEC, .count = NR_PAGES },
-	};
-	int dev = check(exporter->device,
-			p2p_errno(open(exporter->device, O_RDWR | O_CLOEXEC)));
-	int memfd = check("memfd", p2p_errno(memfd_create("exporters",
-							  MFD_ALLOW_SEALING)));
-	int i;
+	int memfd = check("memfd", udmabuf_memfd(2 * buf->size, 0));
 
 	/* Every other page, which makes neighbours in memory unlikely. */
-	check("its pages", -posix_fallocate(memfd, 0, 2 * SIZE));
-	check("sealing it", p2p_errno(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
-	for (i = 0; i < NR_PAGES; i++) {
-		create.items[i].memfd = memfd;
-		create.items[i].offset = 2 * i * PAGE;
-		create.items[i].size = PAGE;
-	}
-	buf->fd = call("exporting", dev, UDMABUF_CREATE_LIST, &create);
+	check("its pages", -posix_fallocate(memfd, 0, 2 * buf->size));
+	buf->fd = check("exporting", udmabuf_alloc(memfd, buf->size, PAGE));
 	close(memfd);
-	close(dev);
 	map_buffer(buf);
 }
 
 static void export_heap(const struct exporter *exporter, struct buffer *buf)
 {
-	struct dma_heap_allocation_data data = {
-		.len = buf->size, .fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int heap = check(exporter->device,
-			 p2p_errno(open(exporter->device, O_RDONLY | O_CLOEXEC)));
-
-	call("allocating a buffer", heap, DMA_HEAP_IOCTL_ALLOC, &data);
-	close(heap);
-	buf->fd = data.fd;
+	buf->fd = check("allocating a buffer",
+			heap_alloc(exporter->device, buf->size));
 	map_buffer(buf);
 }
 
@@ -168,7 +142,7 @@ static void mbochs_create(void)
 
 	find_file("/sys/class/mbochs/mbochs/mdev_supported_types/*-small/create",
 		  path, sizeof(path));
-	write_file(path, MBOCHS_UUID);
+	check(path, p2p_write_file(path, MBOCHS_UUID));
 }
 
 /* Hardly more than the least it takes, so that the picture ends within a page. */
@@ -202,7 +176,7 @@ static void export_mbochs(const struct exporter *exporter, struct buffer *buf)
 	int vfio, ret;
 
 	mbochs_create();
-	vfio = vfio_open("/sys/bus/mdev/devices/" MBOCHS_UUID);
+	vfio = vfio_open("/sys/bus/mdev/devices/" MBOCHS_UUID, iommufd_open());
 	mbochs_set_mode(vfio);
 
 	/* Some versions make the buffer, and do not find it until asked again. */
@@ -262,9 +236,9 @@ static void export_vfio_pci(const struct exporter *exporter, struct buffer *buf)
 			"node_types=0x20000,0x20000 num_inputs=1,1"
 
 static const struct exporter exporters[] = {
-	{ "udmabuf", export_udmabuf, "/dev/udmabuf" },
-	{ "system-heap", export_heap, "/dev/dma_heap/system" },
-	{ "cma-heap", export_heap, "/dev/dma_heap/default_cma_region" },
+	{ "udmabuf", export_udmabuf },
+	{ "system-heap", export_heap, "system" },
+	{ "cma-heap", export_heap, "default_cma_region" },
 	{ "vgem", export_drm, "vgem", "vgem" },
 	{ "vkms", export_drm, "vkms", "vkms" },
 	{ "virtio-gpu", export_drm, "virtio_gpu" },

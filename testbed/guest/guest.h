@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <drm/drm.h>
+#include <linux/pci_regs.h>
 #include <linux/vfio.h>
 
 #include "../../tools/testing/selftests/dmabuf-heaps/p2p.h"
@@ -39,14 +40,6 @@ static inline void expect(const char *what, bool right)
 static inline int call(const char *what, int fd, unsigned long request, void *arg)
 {
 	return check(what, p2p_errno(ioctl(fd, request, arg)));
-}
-
-static inline void write_file(const char *path, const char *text)
-{
-	int fd = check(path, p2p_errno(open(path, O_WRONLY)));
-
-	check(path, p2p_errno(write(fd, text, strlen(text))));
-	close(fd);
 }
 
 /* The one file that a pattern matches. */
@@ -129,10 +122,18 @@ static inline int drm_export(int card, uint32_t handle)
 	return prime.fd;
 }
 
-/* The vfio device of a device in sysfs, bound to an iommufd of its own. */
-static inline int vfio_open(const char *sysfs)
+static inline int iommufd_open(void)
 {
-	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
+	return check("/dev/iommu",
+		     p2p_errno(open("/dev/iommu", O_RDWR | O_CLOEXEC)));
+}
+
+/* The vfio device of a device in sysfs */
+static inline int vfio_open(const char *sysfs, int iommufd)
+{
+	struct vfio_device_bind_iommufd bind = {
+		.argsz = sizeof(bind), .iommufd = iommufd,
+	};
 	char pattern[160], path[160];
 	int fd;
 
@@ -141,8 +142,6 @@ static inline int vfio_open(const char *sysfs)
 	snprintf(pattern, sizeof(pattern), "%s", strrchr(path, '/') + 1);
 	snprintf(path, sizeof(path), "/dev/vfio/devices/%.32s", pattern);
 	fd = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
-	bind.iommufd = check("/dev/iommu",
-			     p2p_errno(open("/dev/iommu", O_RDWR | O_CLOEXEC)));
 	call("binding", fd, VFIO_DEVICE_BIND_IOMMUFD, &bind);
 	return fd;
 }
@@ -156,15 +155,25 @@ static inline off_t vfio_region(int vfio, unsigned int index)
 	return info.offset;
 }
 
-/* Takes ivshmem away from its driver. */
-static inline int vfio_open_ivshmem(void)
+/* Bits of the command register of a PCI device */
+static inline void vfio_set_command(int vfio, __u16 bits, bool on)
+{
+	off_t at = vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX) + PCI_COMMAND;
+	__u16 command;
+
+	check("reading the command register",
+	      p2p_errno(pread(vfio, &command, 2, at)));
+	command = on ? command | bits : command & ~bits;
+	check("writing the command register",
+	      p2p_errno(pwrite(vfio, &command, 2, at)));
+}
+
+/* Takes the first PCI device with that ID away from its driver. */
+static inline int vfio_open_pci(const char *device, int iommufd)
 {
 	char sysfs[128], path[160], *bdf = NULL;
-	__u16 command;
 	glob_t found;
-	off_t config;
 	size_t i;
-	int vfio;
 
 	check("looking for devices",
 	      glob("/sys/bus/pci/devices/*", 0, NULL, &found) ? -ENOENT : 0);
@@ -173,28 +182,29 @@ static inline int vfio_open_ivshmem(void)
 
 		snprintf(path, sizeof(path), "%s/device", found.gl_pathv[i]);
 		p2p_read_file(path, id, sizeof(id));
-		if (strncmp(id, "0x1110", 6))
+		if (strncmp(id, device, 6))
 			continue;
 		snprintf(sysfs, sizeof(sysfs), "%s", found.gl_pathv[i]);
 		bdf = strrchr(sysfs, '/') + 1;
 	}
 	globfree(&found);
 	if (!bdf)
-		die("ivshmem", -ENODEV);
+		die(device, -ENODEV);
 
-	snprintf(path, sizeof(path), "%s/driver/unbind", sysfs);
-	write_file(path, bdf);
-	snprintf(path, sizeof(path), "%s/driver_override", sysfs);
-	write_file(path, "vfio-pci");
-	write_file("/sys/bus/pci/drivers_probe", bdf);
+	/* It may have none. */
+	p2p_pci_write(bdf, "driver/unbind", bdf);
+	check("driver_override", p2p_pci_write(bdf, "driver_override", "vfio-pci"));
+	check("drivers_probe", p2p_pci_write(NULL, "drivers_probe", bdf));
+	return vfio_open(sysfs, iommufd);
+}
 
-	vfio = vfio_open(sysfs);
-	config = vfio_region(vfio, VFIO_PCI_CONFIG_REGION_INDEX);
-	check("reading the command register",
-	      p2p_errno(pread(vfio, &command, 2, config + 4)));
-	command |= 2;
-	check("enabling memory",
-	      p2p_errno(pwrite(vfio, &command, 2, config + 4)));
+#define IVSHMEM	"0x1110"
+
+static inline int vfio_open_ivshmem(void)
+{
+	int vfio = vfio_open_pci(IVSHMEM, iommufd_open());
+
+	vfio_set_command(vfio, PCI_COMMAND_MEMORY, true);
 	return vfio;
 }
 

@@ -142,14 +142,10 @@ static void unplug(void)
 {
 	struct dma_buf_edu_info info;
 	char path[64], byte;
-	int fd;
 
 	snprintf(path, sizeof(path), "/sys/class/drm/card%d/device/remove",
 		 card_nr);
-	fd = open(path, O_WRONLY);
-	check("opening remove", p2p_errno(fd));
-	check("removing the device", p2p_errno(write(fd, "1", 1)));
-	close(fd);
+	check("removing the device", p2p_write_file(path, "1"));
 
 	check("query", edu_query(edu.fd, &info));
 	expect("the importer was told", info.invalidations);

@@ -6,24 +6,9 @@
 #ifndef P2P_DEBUG_H
 #define P2P_DEBUG_H
 
-#include <linux/dma-heap.h>
-#include <linux/udmabuf.h>
-
 #include "p2p.h"
 
 #define IOMMU_EVENTS	"/sys/kernel/tracing/events/iommu/"
-
-static inline int p2p_write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 /* The dma-bufs that exist, whoever holds them. Negative if nobody knows. */
 static inline int p2p_count_dma_bufs(void)
@@ -96,60 +81,6 @@ static inline long p2p_count_iovas(void)
 			sum += strtol(line, NULL, 10);
 	}
 	return sum;
-}
-
-/* What a udmabuf is made of */
-static inline int udmabuf_memfd(size_t size)
-{
-	int memfd = memfd_create("p2p", MFD_ALLOW_SEALING | MFD_CLOEXEC);
-
-	if (memfd >= 0 && !ftruncate(memfd, size) &&
-	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
-		return memfd;
-	close(memfd);
-	return -EIO;
-}
-
-static inline int udmabuf_alloc(int memfd, size_t size)
-{
-	struct udmabuf_create create = {
-		.memfd = memfd, .flags = UDMABUF_FLAGS_CLOEXEC, .size = size,
-	};
-	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), ret;
-
-	if (dev < 0)
-		return -errno;
-	ret = p2p_errno(ioctl(dev, UDMABUF_CREATE, &create));
-	close(dev);
-	return ret;
-}
-
-static inline int heap_alloc(size_t size)
-{
-	struct dma_heap_allocation_data data = {
-		.len = size, .fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC), ret;
-
-	if (heap < 0)
-		return -errno;
-	ret = p2p_errno(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
-	close(heap);
-	return ret < 0 ? ret : (int)data.fd;
-}
-
-/* remove, driver/unbind and so on of a PCI device, or rescan of the bus */
-static inline int p2p_pci_write(const char *pci, const char *file,
-				const char *text)
-{
-	char path[160];
-
-	if (pci)
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci,
-			 file);
-	else
-		snprintf(path, sizeof(path), "/sys/bus/pci/%s", file);
-	return p2p_write_file(path, text);
 }
 
 #endif

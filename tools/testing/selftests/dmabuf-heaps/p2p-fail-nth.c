@@ -241,7 +241,17 @@ TEST_F_TIMEOUT(nth, attach_and_move, 600)
 #define SWEEP_MAP(what) do {						\
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));		\
 	SWEEP(what, NOTHING, edu_map(self->edu.fd),			\
-	      edu_unmap(self->edu.fd));			\
+	      edu_unmap(self->edu.fd));					\
+} while (0)
+
+/* Once more in the BAR each time, for an importer that has to have it moved */
+#define SWEEP_MAP_MOVING(what, flags) do {				\
+	NEW_BAR_BUFFER(3, 3);						\
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, flags));	\
+	SWEEP(what,							\
+	      ASSERT_EQ(0, bar_move(self->bar.fd, self->buf,		\
+				    DMA_BUF_BAR_PLACE_BAR)),		\
+	      edu_map(self->edu.fd), edu_unmap(self->edu.fd));		\
 } while (0)
 
 TEST_F_TIMEOUT(nth, map_one_range, 600)
@@ -271,20 +281,13 @@ TEST_F_TIMEOUT(nth, map_system, 600)
 
 TEST_F_TIMEOUT(nth, map_and_move, 600)
 {
-	NEW_BAR_BUFFER(3, 3);
-	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_NO_PEER2PEER));
-	SWEEP("map that moves to system memory",
-	      ASSERT_EQ(0, bar_move(self->bar.fd, self->buf, DMA_BUF_BAR_PLACE_BAR)),
-	      edu_map(self->edu.fd), edu_unmap(self->edu.fd));
+	SWEEP_MAP_MOVING("map that moves to system memory",
+			 DMA_BUF_EDU_NO_PEER2PEER);
 }
 
 TEST_F_TIMEOUT(nth, map_static, 600)
 {
-	NEW_BAR_BUFFER(3, 3);
-	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_STATIC));
-	SWEEP("map by a static importer",
-	      ASSERT_EQ(0, bar_move(self->bar.fd, self->buf, DMA_BUF_BAR_PLACE_BAR)),
-	      edu_map(self->edu.fd), edu_unmap(self->edu.fd));
+	SWEEP_MAP_MOVING("map by a static importer", DMA_BUF_EDU_STATIC);
 }
 
 TEST_F_TIMEOUT(nth, move_under_an_importer, 600)
@@ -371,10 +374,10 @@ TEST_F_TIMEOUT(nth, udmabuf, 600)
 	self->size = 64 * PAGE;
 	/* A new one each time, so that it has no pages yet. */
 	SWEEP("export of a memfd",
-	      ASSERT_LE(0, memfd = udmabuf_memfd(self->size)),
-	      closes(udmabuf_alloc(memfd, self->size)), close(memfd));
-	memfd = udmabuf_memfd(self->size);
-	NEW_BUFFER(udmabuf_alloc(memfd, self->size));
+	      ASSERT_LE(0, memfd = udmabuf_memfd(self->size, 0)),
+	      closes(udmabuf_alloc(memfd, self->size, self->size)), close(memfd));
+	memfd = udmabuf_memfd(self->size, 0);
+	NEW_BUFFER(udmabuf_alloc(memfd, self->size, self->size));
 	close(memfd);
 	SWEEP_MAP("map a memfd");
 }
@@ -385,8 +388,8 @@ TEST_F_TIMEOUT(nth, heap, 600)
 		SKIP(return, "no /dev/dma_heap/system");
 	self->size = 64 * PAGE;
 	SWEEP("export of the system heap", NOTHING,
-	      closes(heap_alloc(self->size)), NOTHING);
-	NEW_BUFFER(heap_alloc(self->size));
+	      closes(heap_alloc("system", self->size)), NOTHING);
+	NEW_BUFFER(heap_alloc("system", self->size));
 	SWEEP_MAP("map the system heap");
 }
 

@@ -260,7 +260,7 @@ static int alloc_bar(struct buffer *buf)
 
 static int alloc_udmabuf(size_t size)
 {
-	int memfd = udmabuf_memfd(size), fd = udmabuf_alloc(memfd, size);
+	int memfd = udmabuf_memfd(size, 0), fd = udmabuf_alloc(memfd, size, size);
 
 	close(memfd);
 	return fd;
@@ -283,7 +283,7 @@ static void create(void)
 	begin(CREATE, NULL);
 	fd = kind < 8 ? alloc_bar(buf) :
 	     kind == 8 ? alloc_udmabuf(buf->npages * PAGE) :
-	     heap_alloc(buf->npages * PAGE);
+	     heap_alloc("system", buf->npages * PAGE);
 	end(CREATE, NULL, fd);
 	if (fd < 0 && fd != -ENOSPC && !(fd == -ENODEV && is_doomed(buf)))
 		complain(WRONG_ERROR, "no new buffer: %s", strerror(-fd));

@@ -8,9 +8,6 @@
 #include <setjmp.h>
 #include <signal.h>
 
-#include <linux/dma-heap.h>
-#include <linux/udmabuf.h>
-
 #include "p2p.h"
 #include "../kselftest_harness.h"
 
@@ -221,52 +218,37 @@ TEST_F(p2p, kernel_mapping_works_in_both_places)
 	}
 }
 
+/* Of an exporter that has nothing but system memory */
+#define EXPECT_IMPORTED(fd) do {					\
+	int buf = (fd);							\
+	struct dma_buf_edu_info info;					\
+	char *map;							\
+									\
+	ASSERT_GE(buf, 0);						\
+	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, \
+		   buf, 0);						\
+	ASSERT_NE(map, MAP_FAILED);					\
+	ASSERT_EQ(0, edu_attach(self->edu.fd, buf, 0));			\
+	EXPECT_BYTES(buf, map);						\
+	EXPECT_INFO(buf, info);						\
+	EXPECT_EQ(0, info.peer);					\
+	EXPECT_STREQ("exporter has no peer memory", info.map_reason);	\
+} while (0)
+
 TEST_F(p2p, udmabuf_is_imported)
 {
-	struct udmabuf_create create = { .size = self->size };
-	int dev = open("/dev/udmabuf", O_RDWR), fd;
-	struct dma_buf_edu_info info;
-	char *map;
+	int memfd = udmabuf_memfd(self->size, 0);
 
-	if (dev < 0)
+	if (access("/dev/udmabuf", R_OK))
 		SKIP(return, "no /dev/udmabuf");
-	create.memfd = memfd_create("p2p", MFD_ALLOW_SEALING);
-	ASSERT_GE(create.memfd, 0);
-	ASSERT_EQ(0, ftruncate(create.memfd, self->size));
-	ASSERT_EQ(0, fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK));
-	fd = ioctl(dev, UDMABUF_CREATE, &create);
-	ASSERT_GE(fd, 0);
-	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ASSERT_NE(map, MAP_FAILED);
-
-	ASSERT_EQ(0, edu_attach(self->edu.fd, fd, 0));
-	EXPECT_BYTES(fd, map);
-	EXPECT_INFO(fd, info);
-	EXPECT_EQ(0, info.peer);
-	EXPECT_STREQ("exporter has no peer memory", info.map_reason);
+	EXPECT_IMPORTED(udmabuf_alloc(memfd, self->size, self->size));
 }
 
 TEST_F(p2p, heap_is_imported_from_system_memory)
 {
-	struct dma_heap_allocation_data data = {
-		.len = self->size, .fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int heap = open("/dev/dma_heap/system", O_RDONLY);
-	struct dma_buf_edu_info info;
-	char *map;
-
-	if (heap < 0)
+	if (access("/dev/dma_heap/system", R_OK))
 		SKIP(return, "no /dev/dma_heap/system");
-	ASSERT_EQ(0, ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
-	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-		   data.fd, 0);
-	ASSERT_NE(map, MAP_FAILED);
-
-	ASSERT_EQ(0, edu_attach(self->edu.fd, data.fd, 0));
-	EXPECT_BYTES(data.fd, map);
-	EXPECT_INFO(data.fd, info);
-	EXPECT_EQ(0, info.peer);
-	EXPECT_STREQ("exporter has no peer memory", info.map_reason);
+	EXPECT_IMPORTED(heap_alloc("system", self->size));
 }
 
 TEST_F(p2p, bad_allocations_are_refused)
@@ -330,21 +312,6 @@ TEST_F(p2p, bad_transfers_are_refused_and_change_nothing)
 	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
 }
 
-static void pci_write(const char *pci, const char *file)
-{
-	char path[128];
-	int fd;
-
-	if (pci)
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci, file);
-	else
-		snprintf(path, sizeof(path), "/sys/bus/pci/%s", file);
-	fd = open(path, O_WRONLY);
-	if (write(fd, "1", 1) != 1)
-		abort();
-	close(fd);
-}
-
 static sigjmp_buf fault;
 
 static void on_fault(int sig)
@@ -357,12 +324,12 @@ TEST_F(p2p, unplugged_importer_lets_go)
 {
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
 	EXPECT_BYTES(self->buf, self->map);
-	pci_write(self->edu.pci, "remove");
+	ASSERT_EQ(0, p2p_pci_write(self->edu.pci, "remove", "1"));
 	EXPECT_EQ(-ENODEV, edu_read(self->edu.fd, 0, self->got, 1));
 	ASSERT_EQ(0, cpu_read(self->buf, self->map, self->got, self->size));
 	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
 	close(self->edu.fd);
-	pci_write(NULL, "rescan");
+	ASSERT_EQ(0, p2p_pci_write(NULL, "rescan", "1"));
 	ASSERT_EQ(0, p2p_open(&self->edu, EDU_NODES));
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
 	EXPECT_BYTES(self->buf, self->map);
@@ -376,7 +343,7 @@ TEST_F(p2p, unplugged_exporter_takes_everything_back)
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
 	EXPECT_BYTES(self->buf, self->map);
 	ASSERT_EQ(0, edu_query(self->edu.fd, &info));
-	pci_write(self->bar.pci, "remove");
+	ASSERT_EQ(0, p2p_pci_write(self->bar.pci, "remove", "1"));
 	EXPECT_EQ(-ENODEV, bar_alloc(self->bar.fd, self->page, 1));
 
 	ret = edu_read(self->edu.fd, 0, self->got, self->size);
@@ -403,7 +370,7 @@ TEST_F(p2p, unplugged_exporter_takes_everything_back)
 		EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
 	}
 	close(self->bar.fd);
-	pci_write(NULL, "rescan");
+	ASSERT_EQ(0, p2p_pci_write(NULL, "rescan", "1"));
 	ASSERT_EQ(0, p2p_open(&self->bar, BAR_NODES));
 }
 

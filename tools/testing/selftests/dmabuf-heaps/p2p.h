@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
 
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
 
@@ -74,6 +76,64 @@ static inline int bar_move(int bar, int fd, enum dma_buf_bar_place place)
 	struct dma_buf_bar_move arg = { .fd = fd, .place = place };
 
 	return p2p_errno(ioctl(bar, DMA_BUF_BAR_MOVE, &arg));
+}
+
+/* From a heap in /dev/dma_heap */
+static inline int heap_alloc(const char *name, size_t size)
+{
+	struct dma_heap_allocation_data data = {
+		.len = size, .fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	char path[64];
+	int heap, ret;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
+	heap = open(path, O_RDONLY | O_CLOEXEC);
+	if (heap < 0)
+		return -errno;
+	ret = p2p_errno(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
+	close(heap);
+	return ret < 0 ? ret : (int)data.fd;
+}
+
+/* What a udmabuf is made of. @flags are those of memfd_create(). */
+static inline int udmabuf_memfd(size_t size, unsigned int flags)
+{
+	int memfd = memfd_create("p2p", MFD_ALLOW_SEALING | MFD_CLOEXEC | flags);
+
+	if (memfd >= 0 && !ftruncate(memfd, size) &&
+	    !fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return memfd;
+	close(memfd);
+	return -EIO;
+}
+
+/*
+ * @size bytes in pieces of @piece, and as much between any two of them that is
+ * left out: @memfd has to have almost twice the size, if there is more than one.
+ */
+static inline int udmabuf_alloc(int memfd, size_t size, size_t piece)
+{
+	size_t i, n = size / piece;
+	struct udmabuf_create_list *list;
+	int dev, ret;
+
+	list = calloc(1, sizeof(*list) + n * sizeof(list->list[0]));
+	if (!list)
+		return -ENOMEM;
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	list->count = n;
+	for (i = 0; i < n; i++) {
+		list->list[i].memfd = memfd;
+		list->list[i].offset = 2 * i * piece;
+		list->list[i].size = piece;
+	}
+	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	ret = dev < 0 ? -errno :
+	      p2p_errno(ioctl(dev, UDMABUF_CREATE_LIST, list));
+	close(dev);
+	free(list);
+	return ret;
 }
 
 static inline int edu_attach(int edu, int fd, unsigned int flags)
@@ -187,6 +247,32 @@ static inline int p2p_read_file(const char *path, char *text, size_t size)
 	text[len] = 0;
 	close(fd);
 	return n < 0 ? -errno : 0;
+}
+
+static inline int p2p_write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* remove, driver/unbind and so on of a PCI device, or rescan of the bus */
+static inline int p2p_pci_write(const char *pci, const char *file,
+				const char *text)
+{
+	char path[160];
+
+	if (pci)
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci,
+			 file);
+	else
+		snprintf(path, sizeof(path), "/sys/bus/pci/%s", file);
+	return p2p_write_file(path, text);
 }
 
 static inline int p2p_fdinfo(int fd, char *text, size_t size)
