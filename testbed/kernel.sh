@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh fast|debug|bench|bench-base [tree [out]] - build the kernel that QEMU boots
+# kernel.sh fast|debug|kcsan|bench|bench-base [tree [out]] - build the kernel that QEMU boots
 #
 # Leaves arch/x86/boot/bzImage, the modules and usr/include in
 # build/kernel-<name>.
@@ -15,9 +15,10 @@ name=${1-}
 case $name in
 fast)	fragments=("$config/fast.config") ;;
 debug)	fragments=("$config/fast.config" "$config/debug.config") ;;
+kcsan)	fragments=("$config/fast.config" "$config/kcsan.config") ;;
 bench)	fragments=("$config/bench.config" "$config/bench-kunit.config") ;;
 bench-base) fragments=("$config/bench.config") ;;
-*)	die "usage: kernel.sh fast|debug|bench|bench-base [tree [out]]" ;;
+*)	die "usage: kernel.sh fast|debug|kcsan|bench|bench-base [tree [out]]" ;;
 esac
 tree=$(realpath -m "${2:-$TREE}")
 out=$(realpath -m "${3:-$BUILD/kernel-$name}")

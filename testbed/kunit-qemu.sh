@@ -21,22 +21,7 @@ step "KUnit on the $name kernel" "$log.qemu.log" "$TOP/testbed/qemu.sh" \
 	-k "$kernel/arch/x86/boot/bzImage" -i "$kernel/kunit.gz" -n 2 -g 1G -s 900 \
 	-t rootports -m dma -a kunit.enable=1 -l "$log.serial.log" || rc=$?
 
-# The kernel's own parser: it knows a test that crashed or never ended.
-python3 "$TREE/tools/testing/kunit/kunit.py" parse "$log.serial.log" > "$log.log" 2>&1 || :
-grep -aE '\[(FAILED|CRASHED|ERROR)\]' "$log.log" || :
-
-# count WORD: "Ran 9 tests: passed: 7, failed: 1, skipped: 1"
-count()
-{
-	local n
-
-	n=$(sed -n "s/.*Testing complete.*$1: \([0-9]*\).*/\1/p" "$log.log")
-	echo "${n:-0}"
-}
-pass=$(count passed)
-fail=$(($(count failed) + $(count crashed) + $(count errors)))
-skip=$(count skipped)
-[ "$pass" -gt 0 ] || not_ok "KUnit on the $name kernel ran no test: see $log.log"
+kunit_results "on the $name kernel" "$log.serial.log"
 if [ "$rc" -eq 0 ]; then
 	ok "the $name kernel had no complaint"
 else

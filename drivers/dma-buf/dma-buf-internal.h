@@ -103,6 +103,12 @@ struct dma_buf_list {
 	};
 };
 
+/* Are the physical runs told by the words of the DMA addresses? */
+static inline bool dma_buf_list_shares_words(const struct dma_buf_list *list)
+{
+	return list->phys == list->dma.first;
+}
+
 void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 			 unsigned int nwords, unsigned long expect);
 int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run);

@@ -33,11 +33,16 @@ void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_init);
 
+/*
+ * A buffer may be so scattered that no memory is left for its list. Better the
+ * importer is told than the machine runs out of it.
+ */
 static struct dma_buf_block *dma_buf_block_alloc(unsigned long nwords)
 {
 	struct dma_buf_block *block;
 
-	block = kmalloc_flex(*block, words, nwords);
+	block = kmalloc_flex(*block, words, nwords,
+			     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (block)
 		block->next = NULL;
 	return block;
@@ -108,7 +113,9 @@ void dma_buf_writer_trim(struct dma_buf_writer *writer)
 		return;
 
 	used = writer->pos - old->words;
-	if (kmalloc_size_roundup(struct_size(old, words, used)) >= ksize(old))
+	if (kmalloc_size_roundup(struct_size(old, words, used)) >=
+	    struct_size(old, words,
+			writer->end - old->words + DMA_BUF_LINK_WORDS))
 		return;
 
 	new = dma_buf_block_alloc(used);

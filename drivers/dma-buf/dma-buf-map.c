@@ -518,7 +518,7 @@ static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
  */
 void dma_buf_list_forget_pages(struct dma_buf_list *list)
 {
-	if (list->granted || list->dma.first == list->phys)
+	if (list->granted || dma_buf_list_shares_words(list))
 		return;
 	if (list->route == DMA_BUF_ROUTE_IOVA && !dma_buf_list_skip_sync(list))
 		return;

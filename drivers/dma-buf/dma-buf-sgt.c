@@ -125,14 +125,9 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 }
 
 /*
- * Where nothing but the runs was mapped, each on its own, both halves have the
- * same entries and nothing is merged. Most lists are like that.
+ * Where nothing but the runs was mapped both halves have the same entries and
+ * nothing is merged. Most lists are like that.
  */
-static bool dma_buf_sgt_is_runs(const struct dma_buf_list *list)
-{
-	return list->phys == list->dma.first;
-}
-
 static unsigned long dma_buf_sgt_fill_runs(const struct dma_buf_list *list,
 					   struct scatterlist *sgl)
 {
@@ -164,7 +159,7 @@ static void dma_buf_sgt_fill_halves(const struct dma_buf_list *list,
 				    unsigned long *npages,
 				    unsigned long *naddrs)
 {
-	if (dma_buf_sgt_is_runs(list)) {
+	if (dma_buf_list_shares_words(list)) {
 		*naddrs = dma_buf_sgt_fill_runs(list, sgl);
 		*npages = list->has_pages ? *naddrs : 0;
 	} else {

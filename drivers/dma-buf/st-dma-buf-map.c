@@ -1228,33 +1228,6 @@ static void limit_is_the_mask_and_the_bus(struct kunit *test)
 	m->dev->bus_dma_limit = 0;
 }
 
-static void list_that_an_importer_has_is_not_freed(struct kunit *test)
-{
-	struct model *m = test->priv;
-	struct dma_buf_list *list;
-	struct buffer b;
-
-	list = buffer_open(&b, m, BUFFER_RUNS, ram(m), 3);
-	kunit_warning_suppress(test)
-		dma_buf_list_free(list);
-	buffer_expect_reached(&b, list);
-	buffer_close(&b, list);
-}
-
-static void list_is_not_returned_twice(struct kunit *test)
-{
-	struct model *m = test->priv;
-	struct dma_buf_list *list;
-	struct buffer b;
-
-	list = buffer_open(&b, m, BUFFER_RUNS, ram(m), 3);
-	b.again = list;
-	kunit_warning_suppress(test)
-		KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EBUSY);
-	buffer_expect_reached(&b, list);
-	buffer_close(&b, list);
-}
-
 static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(neighbouring_pages_become_one_chunk),
 	KUNIT_CASE(each_run_is_mapped_where_the_device_sees_it),
@@ -1308,8 +1281,6 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
 	KUNIT_CASE(peer_memory_is_not_synced),
 	KUNIT_CASE(cpu_access_syncs_every_mapping),
-	KUNIT_CASE(list_that_an_importer_has_is_not_freed),
-	KUNIT_CASE(list_is_not_returned_twice),
 	KUNIT_CASE(granted_pages_are_those_of_the_buffer),
 	KUNIT_CASE(memory_without_pages_has_none_to_grant),
 	KUNIT_CASE(limit_is_the_mask_and_the_bus),

@@ -74,11 +74,6 @@ size_t kmalloc_size_roundup(size_t size)
 	return room;
 }
 
-size_t ksize(const void *p)
-{
-	return kmalloc_size_roundup(malloc_usable_size((void *)p));
-}
-
 /* Pages */
 
 #define MEMMAP	BIT(60)

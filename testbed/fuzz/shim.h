@@ -117,13 +117,12 @@ bool fatal_signal_pending(const void *task);
 
 void *shim_alloc(size_t size, bool zero);
 void kfree(const void *p);
-size_t ksize(const void *p);
 size_t kmalloc_size_roundup(size_t size);
 
 #define struct_size(p, member, n) \
 	(offsetof(typeof(*(p)), member) + (n) * sizeof((p)->member[0]))
 #define kzalloc_obj(obj)	((typeof(obj) *)shim_alloc(sizeof(obj), true))
-#define kmalloc_flex(obj, member, n) \
+#define kmalloc_flex(obj, member, n, ...) \
 	((typeof(obj) *)shim_alloc(struct_size(&(obj), member, n), false))
 
 /* The kernel may copy nothing from nowhere. */

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A buffer that is larger than memory, and what ends mapping it early
+ */
+#include <kunit/device.h>
+#include <kunit/test.h>
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
+
+#include "dma-buf-internal.h"
+
+#define LIMITS_NPAGES	((unsigned long)(64ULL * SZ_1G >> PAGE_SHIFT))
+
+/* What the list of it takes at least, one word for each run */
+#define LIMITS_LIST_PAGES	(LIMITS_NPAGES * sizeof(u64) >> PAGE_SHIFT)
+
+/**
+ * struct limits - 64 GiB of pages none of which is next to the one before
+ * @dev: device that it is mapped for
+ * @pages: the two pages that it is made of, and what is between them
+ * @sgl: both of them, and a link back to the first
+ * @sgt: the whole, which takes no memory
+ */
+struct limits {
+	struct device *dev;
+	struct page *pages;
+	struct scatterlist sgl[3];
+	struct sg_table sgt;
+};
+
+static void limits_free_pages(void *pages)
+{
+	__free_pages(pages, 2);
+}
+
+static int limits_init(struct kunit *test)
+{
+	struct limits *l = kunit_kzalloc(test, sizeof(*l), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, l);
+	test->priv = l;
+	l->dev = kunit_device_register(test, "importer");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, l->dev);
+	KUNIT_ASSERT_EQ(test, 0,
+			dma_coerce_mask_and_coherent(l->dev, DMA_BIT_MASK(64)));
+
+	l->pages = alloc_pages(GFP_KERNEL, 2);
+	KUNIT_ASSERT_NOT_NULL(test, l->pages);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, limits_free_pages,
+							   l->pages));
+	sg_init_table(l->sgl, ARRAY_SIZE(l->sgl));
+	sg_set_page(&l->sgl[0], l->pages, PAGE_SIZE, 0);
+	sg_set_page(&l->sgl[1], l->pages + 2, PAGE_SIZE, 0);
+	sg_chain(l->sgl, ARRAY_SIZE(l->sgl), l->sgl);
+	l->sgt.sgl = l->sgl;
+	l->sgt.orig_nents = LIMITS_NPAGES;
+	return 0;
+}
+
+static struct dma_buf_list *limits_map(struct limits *l)
+{
+	return dma_buf_list_from_sgt(l->dev, &l->sgt, DMA_BIDIRECTIONAL, 0);
+}
+
+/* Where there is not enough memory for the list nobody is killed for it. */
+static void large_buffer_is_mapped_or_refused(struct kunit *test)
+{
+	unsigned long before = nr_free_pages();
+	struct limits *l = test->priv;
+	struct dma_buf_list *list;
+
+	if (IS_ENABLED(CONFIG_DMA_API_DEBUG))
+		kunit_skip(test, "dma-debug has not that many entries");
+
+	list = limits_map(l);
+	if (before < LIMITS_LIST_PAGES) {
+		KUNIT_EXPECT_PTR_EQ(test, list, ERR_PTR(-ENOMEM));
+	} else {
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+		KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), LIMITS_NPAGES);
+		KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), LIMITS_NPAGES);
+		KUNIT_EXPECT_LE(test, nr_free_pages(),
+				before - LIMITS_LIST_PAGES);
+	}
+	if (!IS_ERR(list))
+		dma_buf_list_free(list);
+	KUNIT_EXPECT_GT(test, nr_free_pages() + LIMITS_LIST_PAGES / 16, before);
+}
+
+static void killed_task_need_not_wait_for_the_end(struct kunit *test)
+{
+	struct dma_buf_list *list;
+
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	list = limits_map(test->priv);
+	flush_signals(current);
+	disallow_signal(SIGKILL);
+
+	KUNIT_EXPECT_PTR_EQ(test, list, ERR_PTR(-EINTR));
+	if (!IS_ERR(list))
+		dma_buf_list_free(list);
+}
+
+static struct kunit_case limits_cases[] = {
+	KUNIT_CASE_SLOW(large_buffer_is_mapped_or_refused),
+	KUNIT_CASE(killed_task_need_not_wait_for_the_end),
+	{}
+};
+
+static struct kunit_suite limits_suite = {
+	.name = "dma-buf-limits",
+	.init = limits_init,
+	.test_cases = limits_cases,
+};
+
+kunit_test_suite(limits_suite);
