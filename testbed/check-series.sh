@@ -47,16 +47,6 @@ configure() {
 	"${make[@]}" olddefconfig && "${make[@]}" prepare
 }
 
-# objects COMMIT: what x86_64 builds of the files that it touches
-objects() {
-	"${git[@]}" show --format= --name-only --diff-filter=AM "$1" -- '*.c' |
-		grep -vE '^(tools|rust|samples/dma-buf/edu-test|drivers/gpu/drm/imagination|.*/mock_dmabuf)|gem/selftests/|/armada/|xe/tests/' |
-		sed 's/\.c$/.o/'
-	# These are part of another one.
-	"${git[@]}" show --format= --name-only --diff-filter=AM "$1" |
-		sed -n 's|gem/selftests/.*|gem/i915_gem_dmabuf.o|p; s|xe/tests/\(xe_[a-z_]*\)\.c|xe/\1.o|p'
-}
-
 # warnings OBJECT...: one line each, without what moves when lines move
 warnings() {
 	# shellcheck disable=SC2016
@@ -72,7 +62,7 @@ of_base() {
 	local objs o list=()
 	known=$dir/warn/$({ echo "$base $sparse_defines"; declare -f warnings; } | sha1sum | cut -c1-20)
 	touch "$known" "$known.objects"
-	mapfile -t objs < <(for o in "${commits[@]}"; do objects "$o"; done | sort -u | comm -23 - "$known.objects")
+	mapfile -t objs < <(for o in "${commits[@]}"; do touched "$o^..$o"; done | sort -u | comm -23 - "$known.objects")
 	[ ${#objs[@]} -gt 0 ] || return 0
 	checkout "$base" || return
 	for o in "${objs[@]}"; do
@@ -106,7 +96,7 @@ check_doc() {	# COMMIT
 
 check() {	# COMMIT
 	local objs new rc=0
-	mapfile -t objs < <(objects "$1" | sort -u)
+	mapfile -t objs < <(touched "$1^..$1" | sort -u)
 	checkout "$1" || return
 	if [ ${#objs[@]} -gt 0 ]; then
 		new=$(warnings "${objs[@]}") || { echo "does not build"; rc=1; }
@@ -128,7 +118,7 @@ key_of() {	# COMMIT
 			"${git[@]}" rev-parse -q --verify "$1:$path"
 		done
 		echo "$sparse_defines"
-		declare -f objects warnings check_patch check_doc check
+		declare -f touched warnings check_patch check_doc check
 	} | sha1sum | cut -c1-20
 }
 

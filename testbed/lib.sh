@@ -43,6 +43,16 @@ LEAN=(-d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR 
       -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT -e DEBUG_INFO_NONE -d GCC_PLUGINS -d RANDSTRUCT_FULL -e RANDSTRUCT_NONE
       -d MODVERSIONS -d MODULE_SIG -e DMABUF_HEAPS -e DMABUF_HEAPS_SYSTEM)
 
+# touched RANGE: what x86_64 builds of the files that the commits touch
+touched() {
+	git -C "$TREE" diff --name-only --diff-filter=AM "$1" -- '*.c' |
+		grep -vE '^(tools|rust|samples/dma-buf/edu-test|drivers/gpu/drm/imagination|.*/mock_dmabuf)|gem/selftests/|/armada/|xe/tests/' |
+		sed 's/\.c$/.o/'
+	# These are part of another one.
+	git -C "$TREE" diff --name-only --diff-filter=AM "$1" |
+		sed -n 's|gem/selftests/.*|gem/i915_gem_dmabuf.o|p; s|xe/tests/\(xe_[a-z_]*\)\.c|xe/\1.o|p'
+}
+
 # need TOOL...: the packages are setup.sh's business, this only names them.
 need() {
 	local t

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Compile every exporter and the core, for those machines that no other test
-# builds for: allmodconfig on x86_64 and on arm, which is also the 32 bit one, no
-# PCI_P2PDMA, and no DMA at all. A warning in drivers/dma-buf is a failure.
+# Compile every exporter, every file that the series touches and the core, for
+# those machines that no other test builds for: allmodconfig on x86_64 and on arm,
+# which is also the 32 bit one, no PCI_P2PDMA, and no DMA at all. A warning in
+# drivers/dma-buf is a failure, and so is what modpost would refuse.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need python3 gcc arm-linux-gnueabihf-gcc
 ccache_env
+gitenv
 space "$BUILD" 3
 rollout=$TOP/testbed/rollout.py
 core=drivers/dma-buf/
@@ -47,10 +49,16 @@ run() {		# TEXT NAME FIRST SYMBOLS MAKE-ARGUMENTS GOAL...
 	fi
 }
 
-mapfile -t x86 < <("$rollout" objects x86_64)
+mapfile -t x86 < <({ "$rollout" objects x86_64; touched base..HEAD; } | sort -u)
 mapfile -t arm < <("$rollout" objects arm)
 [ ${#x86[@]} -gt 0 ] && [ ${#arm[@]} -gt 0 ] || die "no exporters: see $rollout"
-run "${#x86[@]} files with exporters on x86_64" x86_64 allmodconfig "${LEAN[*]}" "ARCH=x86_64" "${x86[@]}"
+run "${#x86[@]} files on x86_64" x86_64 allmodconfig "${LEAN[*]}" "ARCH=x86_64" "${x86[@]}"
+if "$TOP/testbed/symbols.py" "$TREE" "$BUILD/objects-x86_64" "${x86[@]}" >"$LOG/symbols.log" 2>&1; then
+	ok "exports and namespaces: $(tail -n 1 "$LOG/symbols.log")"
+else
+	cat "$LOG/symbols.log" >&2
+	not_ok "exports and namespaces: see $LOG/symbols.log"
+fi
 run "${#arm[@]} on arm, and the core for 32 bit" arm allmodconfig "${LEAN[*]}" \
 	"ARCH=arm CROSS_COMPILE=arm-linux-gnueabihf-" "${arm[@]}" "$core"
 run "the core without PCI_P2PDMA" no-p2pdma allnoconfig "-e 64BIT -e PCI -d PCI_P2PDMA $core_symbols" "ARCH=x86_64" "$core"
