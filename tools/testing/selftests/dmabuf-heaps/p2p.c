@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "p2p.h"
 #include "../kselftest_harness.h"
@@ -320,6 +321,44 @@ static void on_fault(int sig)
 }
 
 /* The last ones, since they take devices away. */
+static void import_until_killed(int buf, size_t size)
+{
+	char data[NR_RANGES * 4096];
+	struct p2p_dev edu;
+
+	if (p2p_open(&edu, EDU_NODES) || edu_attach(edu.fd, buf, 0))
+		exit(1);
+	while (!edu_read(edu.fd, 0, data, size))
+		;
+	exit(1);
+}
+
+/* In the middle of DMA, most likely: that takes most of the time. */
+TEST_F(p2p, killed_importer_lets_go)
+{
+	char text[4096] = "";
+	int i, status;
+	pid_t pid;
+
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		import_until_killed(self->buf, self->size);
+	for (i = 0; i < 1000 && !strstr(text, "\nmap:"); i++) {
+		usleep(10000);
+		ASSERT_EQ(0, p2p_fdinfo(self->buf, text, sizeof(text)));
+	}
+	EXPECT_TRUE(strstr(text, "\nmap:"));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status));
+
+	ASSERT_EQ(0, p2p_fdinfo(self->buf, text, sizeof(text)));
+	EXPECT_FALSE(strstr(text, "\nattach:"));
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
+	EXPECT_BYTES(self->buf, self->map);
+}
+
 TEST_F(p2p, unplugged_importer_lets_go)
 {
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
