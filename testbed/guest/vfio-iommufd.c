@@ -122,7 +122,7 @@ static void edu_set(unsigned int reg, uint64_t value)
 	*(volatile uint64_t *)(edu.bar + reg) = value;
 }
 
-static void edu_dma(uint64_t src, uint64_t dst, uint64_t command)
+static void edu_transfer(uint64_t src, uint64_t dst, uint64_t command)
 {
 	int i;
 
@@ -141,8 +141,8 @@ static void edu_dma(uint64_t src, uint64_t dst, uint64_t command)
 /* edu copies by way of its own buffer, and does not notice a fault. */
 static void copy(uint64_t to, uint64_t from)
 {
-	edu_dma(from, EDU_BUFFER, 0);
-	edu_dma(EDU_BUFFER, to, EDU_CMD_TO_RAM);
+	edu_transfer(from, EDU_BUFFER, 0);
+	edu_transfer(EDU_BUFFER, to, EDU_CMD_TO_RAM);
 }
 
 static unsigned int check_copy(uint64_t offset)

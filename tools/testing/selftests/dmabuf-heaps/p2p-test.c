@@ -15,6 +15,8 @@
  *
  * Fails if a byte is wrong or fdinfo does not agree with the importer.
  */
+#define _GNU_SOURCE
+
 #include <getopt.h>
 
 #include "p2p.h"
