@@ -133,7 +133,7 @@ report() {
 		while read -r line; do
 			ran=$((ran + 1))
 			case $line in
-			*"# SKIP"*)	skip "$name: $(sed 's/^ok [0-9]* *//; s/ *#.*//' <<<"$line")" ;;
+			*"# SKIP"*)	skip "$name: $(sed 's/^ok [0-9]* *//; s/ *# SKIP */ /; s/^ *//' <<<"$line")" ;;
 			ok\ *)		ok "$name: ${line#ok * }" ;;
 			not\ ok*)	not_ok "$name: ${line#not ok * }" ;;
 			*)		ran=$((ran - 1)); echo "# $name: ${line##\# }" ;;
