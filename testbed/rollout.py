@@ -77,7 +77,7 @@ def known_tests():
         if line.strip() and not line.startswith('#'):
             name = line.split('|')[0].strip()
             tests[name] = ('matrix', f' - matrix .*: {re.escape(name)}$')
-    for name in re.findall(r'^\s*(?:machines=\()?"(\S+) \S+ \S+ \S+ ',
+    for name in re.findall(r'^\s*(?:machines=\()?"(\w+)\|',
                            slurp(os.path.join(HERE, 'selftest.sh')), re.M):
         tests[name] = ('selftest', f' - {re.escape(name)}: ')
     return tests
