@@ -320,7 +320,6 @@ static void on_fault(int sig)
 	siglongjmp(fault, 1);
 }
 
-/* The last ones, since they take devices away. */
 static void import_until_killed(int buf, size_t size)
 {
 	char data[NR_RANGES * 4096];
@@ -359,6 +358,7 @@ TEST_F(p2p, killed_importer_lets_go)
 	EXPECT_BYTES(self->buf, self->map);
 }
 
+/* The last ones, since they take devices away. */
 TEST_F(p2p, unplugged_importer_lets_go)
 {
 	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, 0));
