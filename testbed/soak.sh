@@ -60,5 +60,5 @@ fi
 echo "# soak: $seconds s, seed $seed: the same load again with SOAK_SEED=$seed"
 mkdir -p "$LOG"
 step "soak in ${#machines[@]} machines, $seconds s" "$LOG/soak.progress.log" boot_all
-report soak '^# (operation|races|WRONG|seed|[0-9]+ (dma-buf|byte|DMA))|: points:'
+report soak '^# (operation|races|WRONG|seed|points:|[0-9]+ (dma-buf|byte|DMA))'
 totals

@@ -116,14 +116,21 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer);
 void dma_buf_writer_trim(struct dma_buf_writer *writer);
 void dma_buf_blocks_free(struct dma_buf_block *block);
 
-/* The common case: short enough for one word, and there is room for it. */
+/* Adds a run if there is room for it, see &struct dma_buf_runs. */
 static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
 				      struct dma_buf_run run)
 {
-	if (writer->pos == writer->end || run.npages >= PAGE_SIZE)
+	if (writer->pos == writer->end)
 		return false;
 
-	*writer->pos++ = run.addr | run.npages;
+	if (likely(run.npages < PAGE_SIZE)) {
+		*writer->pos++ = run.addr | run.npages;
+	} else if (writer->end - writer->pos > 1) {
+		*writer->pos++ = run.addr;
+		*writer->pos++ = run.npages;
+	} else {
+		return false;
+	}
 	writer->npages += run.npages;
 	writer->nruns++;
 	return true;

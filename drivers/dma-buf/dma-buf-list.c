@@ -82,24 +82,18 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer)
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_grow);
 
-/* Adds a run of any length. */
+/* Adds a run, and makes room for it. */
 int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
 {
 	int ret;
 
-	if (writer->end - writer->pos < (run.npages < PAGE_SIZE ? 1 : 2)) {
-		ret = dma_buf_writer_grow(writer);
-		if (ret)
-			return ret;
-	}
 	if (dma_buf_writer_put(writer, run))
 		return 0;
 
-	*writer->pos++ = run.addr;
-	*writer->pos++ = run.npages;
-	writer->npages += run.npages;
-	writer->nruns++;
-	return 0;
+	ret = dma_buf_writer_grow(writer);
+	if (!ret)
+		dma_buf_writer_put(writer, run);
+	return ret;
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_add);
 

@@ -3,8 +3,9 @@
  * Maps what backs a buffer for a device and lists the result
  *
  * The entries below only differ in how they describe the memory. All of them
- * become a walk over physically contiguous runs, and dma_buf_list_build() maps
- * these one by one, reading the description once.
+ * become a walk over physically contiguous runs. dma_buf_list_build() writes some
+ * of these down and maps them while they are in the cache, then the next: the
+ * description is read once, and neither loop has much to keep in mind.
  */
 #include <kunit/static_stub.h>
 #include <kunit/test-bug.h>
@@ -23,9 +24,6 @@
 
 #include "dma-buf-internal.h"
 
-/* Runs that are mapped before anybody else gets a chance to run. */
-#define DMA_BUF_RUNS_PAUSE	1024
-
 /* A run is never longer than this, so that its bytes fit a size_t. */
 #define DMA_BUF_RUN_MAX_PAGES	((unsigned long)(SIZE_MAX >> PAGE_SHIFT))
 
@@ -40,24 +38,32 @@
  * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
  * it for what is foreign.
  */
-static bool dma_buf_is_system_pfn(unsigned long pfn)
+static __always_inline bool dma_buf_is_system_pfn(unsigned long pfn)
 {
-	struct page *page;
+	struct page *page = pfn_to_page(pfn);
 
-	if (!pfn_valid(pfn))
-		return false;
-	page = pfn_to_page(pfn);
-	return !is_zone_device_page(page) ||
+	return likely(!is_zone_device_page(page)) ||
 	       page_pgmap(page)->type == MEMORY_DEVICE_GENERIC;
 }
 
 /* It comes in sections of the memmap, so looking at both ends will do. */
-static bool dma_buf_is_system_memory(phys_addr_t phys, unsigned long npages)
+static __always_inline bool
+dma_buf_are_system_pages(phys_addr_t phys, unsigned long npages)
 {
 	unsigned long first = PHYS_PFN(phys);
 
 	return dma_buf_is_system_pfn(first) &&
 	       (npages == 1 || dma_buf_is_system_pfn(first + npages - 1));
+}
+
+/* The same for what may have no pages at all. */
+static noinline bool dma_buf_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	unsigned long first = PHYS_PFN(phys);
+
+	return pfn_valid(first) &&
+	       (npages == 1 || pfn_valid(first + npages - 1)) &&
+	       dma_buf_are_system_pages(phys, npages);
 }
 
 bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
@@ -168,32 +174,42 @@ dma_buf_walk_ranges(struct dma_buf_walk *walk)
 	return run;
 }
 
+/* Here and below, @array is what is known of the walk when compiling. */
+static __always_inline bool
+dma_buf_walk_is_system_memory(const struct dma_buf_walk *walk,
+			      struct dma_buf_run run, bool array)
+{
+	if (unlikely(walk->test))
+		return dma_buf_hw_is_system_memory(run.addr, run.npages);
+	/* What is in an array is there. */
+	return array ? dma_buf_are_system_pages(run.addr, run.npages) :
+		       dma_buf_is_system_memory(run.addr, run.npages);
+}
+
 /* Reads the next run, if there is one and nothing is left of the one before. */
-static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk)
+static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk,
+					     bool array)
 {
 	if (walk->rest.npages || walk->index == walk->nr)
 		return 0;
 
-	walk->rest = walk->pages ? dma_buf_walk_pages(walk) :
-				   dma_buf_walk_ranges(walk);
-	if (!walk->has_pages)
-		return 0;
-	if (unlikely(walk->test) ?
-	    dma_buf_hw_is_system_memory(walk->rest.addr, walk->rest.npages) :
-	    dma_buf_is_system_memory(walk->rest.addr, walk->rest.npages))
-		return 0;
-	return -EINVAL;
+	walk->rest = array ? dma_buf_walk_pages(walk) :
+			     dma_buf_walk_ranges(walk);
+	if ((array || walk->has_pages) &&
+	    !dma_buf_walk_is_system_memory(walk, walk->rest, array))
+		return -EINVAL;
+	return 0;
 }
 
 /*
  * The next run or the first part of it, which is as long as the DMA API and a
- * memmap with holes allow.
+ * memmap with holes allow. It is there until dma_buf_walk_skip().
  */
-static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
-					     unsigned long max,
-					     struct dma_buf_run *run)
+static __always_inline int dma_buf_walk_run(struct dma_buf_walk *walk,
+					    unsigned long max, bool array,
+					    struct dma_buf_run *run)
 {
-	int ret = dma_buf_walk_read(walk);
+	int ret = dma_buf_walk_read(walk, array);
 
 	if (ret)
 		return ret;
@@ -203,40 +219,46 @@ static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
 	while (walk->has_pages && run->npages > 1 &&
 	       !page_range_contiguous(phys_to_page(run->addr), run->npages))
 		run->npages /= 2;
-
-	walk->rest.addr += PFN_PHYS(run->npages);
-	walk->rest.npages -= run->npages;
 	return 0;
+}
+
+static __always_inline void dma_buf_walk_skip(struct dma_buf_walk *walk,
+					      unsigned long npages)
+{
+	walk->rest.addr += PFN_PHYS(npages);
+	walk->rest.npages -= npages;
 }
 
 /**
  * struct dma_buf_build - a list in the making
  * @list: the list
  * @walk: what backs it
- * @phys: what was mapped of it, in the runs that it was mapped in
- * @addrs: the same as DMA addresses, once @scattered
- * @offset: of all DMA addresses so far to the physical ones
+ * @phys: what was read of it, in the runs that it is mapped in
+ * @next: the first word of @phys that is not mapped yet
+ * @nruns: how many runs are mapped
+ * @addrs: their DMA addresses, unless @linear
+ * @offset: of all DMA addresses to the physical ones, if @linear
  * @npages: length that the list is going to have
  * @done: how much of that is mapped
  * @max_pages: longest run that one call of the DMA API takes
- * @bus_offset: of the provider, for DMA_BUF_ROUTE_BUS_ADDR
  * @route: route that was decided before, or DMA_BUF_ROUTE_NONE
  * @peer: this is the memory of a device
- * @scattered: there is no such @offset
+ * @linear: there is such an @offset, so far
  */
 struct dma_buf_build {
 	struct dma_buf_list *list;
 	struct dma_buf_walk walk;
 	struct dma_buf_writer phys;
+	const u64 *next;
+	unsigned long nruns;
 	struct dma_buf_writer addrs;
 	u64 offset;
 	unsigned long npages;
 	unsigned long done;
 	unsigned long max_pages;
-	u64 bus_offset;
 	enum dma_buf_route route;
 	bool peer;
-	bool scattered;
+	bool linear;
 };
 
 static size_t dma_buf_bytes(unsigned long npages)
@@ -284,29 +306,24 @@ static void dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
  * would truncate it.
  */
 static int dma_buf_map_bus_addr(struct dma_buf_build *build,
-				struct dma_buf_run run, u64 *addr)
+				struct dma_buf_run run)
 {
-	u64 start = run.addr + build->bus_offset;
+	u64 start = run.addr + build->offset;
 	u64 last = start + ((u64)run.npages << PAGE_SHIFT) - 1;
 
 	if (last < start || last > dma_buf_hw_addr_limit(build->list->dev))
 		return -EREMOTEIO;
-	*addr = start;
 	return 0;
 }
 
 static int dma_buf_map_iova(struct dma_buf_build *build, struct dma_buf_run run)
 {
 	struct dma_buf_list *list = build->list;
-	int ret;
 
-	ret = dma_buf_hw_iova_link(list->dev, &list->iova, run.addr,
-				   dma_buf_bytes(build->done),
-				   dma_buf_bytes(run.npages), list->dir,
-				   list->attrs);
-	if (!ret)
-		build->done += run.npages;
-	return ret;
+	return dma_buf_hw_iova_link(list->dev, &list->iova, run.addr,
+				    dma_buf_bytes(build->done),
+				    dma_buf_bytes(run.npages), list->dir,
+				    list->attrs);
 }
 
 static int dma_buf_map_error(const struct dma_buf_list *list)
@@ -320,42 +337,6 @@ static int dma_buf_map_error(const struct dma_buf_list *list)
 	return -ENOMEM;
 }
 
-/* The one place that knows what each route does. */
-static __always_inline int dma_buf_build_map(struct dma_buf_build *build,
-					     struct dma_buf_run run, u64 *addr)
-{
-	const struct dma_buf_list *list = build->list;
-	size_t len = dma_buf_bytes(run.npages);
-
-	switch (list->route) {
-	case DMA_BUF_ROUTE_PER_RUN:
-		*addr = unlikely(build->walk.test) ?
-			dma_buf_hw_map_phys(list->dev, run.addr, len, list->dir,
-					    list->attrs) :
-			dma_map_phys(list->dev, run.addr, len, list->dir,
-				     list->attrs);
-		if (likely(!dma_mapping_error(list->dev, *addr)))
-			return 0;
-		return dma_buf_map_error(list);
-	case DMA_BUF_ROUTE_BUS_ADDR:
-		return dma_buf_map_bus_addr(build, run, addr);
-	case DMA_BUF_ROUTE_IOVA:
-		return dma_buf_map_iova(build, run);
-	case DMA_BUF_ROUTE_MAP_SG:
-		/* All at once, when the runs are known. */
-		return 0;
-	default:
-		return -EINVAL;
-	}
-}
-
-/* Are the addresses known when all is mapped, and not run by run? */
-static bool dma_buf_build_addrs_later(const struct dma_buf_build *build)
-{
-	return build->list->route == DMA_BUF_ROUTE_IOVA ||
-	       build->list->route == DMA_BUF_ROUTE_MAP_SG;
-}
-
 /* The DMA addresses do not follow from the physical ones, so store them, too. */
 static int dma_buf_build_scatter(struct dma_buf_build *build)
 {
@@ -365,7 +346,7 @@ static int dma_buf_build_scatter(struct dma_buf_build *build)
 	int ret;
 
 	dma_buf_writer_init(&build->addrs, NULL, 0, build->phys.expect);
-	for (i = 0; i < build->phys.nruns; i++) {
+	for (i = 0; i < build->nruns; i++) {
 		word = dma_buf_run_read(word, &run.addr, &run.npages);
 		run.addr += build->offset;
 		ret = dma_buf_writer_add(&build->addrs, run);
@@ -373,7 +354,7 @@ static int dma_buf_build_scatter(struct dma_buf_build *build)
 			goto err_free;
 	}
 
-	build->scattered = true;
+	build->linear = false;
 	return 0;
 
 err_free:
@@ -381,41 +362,112 @@ err_free:
 	return ret;
 }
 
-/* Makes sure that an address like this one can be stored. */
-static int dma_buf_build_check_offset(struct dma_buf_build *build, u64 offset)
-{
-	if (WARN_ON_ONCE(!IS_ALIGNED(offset, PAGE_SIZE)))
-		return -EIO;
-	if (!build->phys.nruns)
-		build->offset = offset;
-	if (offset == build->offset || build->scattered)
-		return 0;
-	return dma_buf_build_scatter(build);
-}
-
-/* Stores a run that was mapped, and unmaps it if there is no room. */
-static noinline int dma_buf_build_store(struct dma_buf_build *build,
-					struct dma_buf_run run, u64 addr)
+/* Keeps the address of the first run, or of one that is not where it should be. */
+static int dma_buf_build_add_addr(struct dma_buf_build *build,
+				  struct dma_buf_run run, u64 addr)
 {
 	const struct dma_buf_run dma = { .addr = addr, .npages = run.npages };
-	const struct dma_buf_list *list = build->list;
 	int ret;
 
-	if (dma_buf_build_addrs_later(build))
-		return dma_buf_writer_add(&build->phys, run);
+	if (WARN_ON_ONCE(!IS_ALIGNED(addr - run.addr, PAGE_SIZE)))
+		return -EIO;
+	if (!build->nruns) {
+		build->offset = addr - run.addr;
+		build->linear = true;
+		return 0;
+	}
 
-	ret = dma_buf_build_check_offset(build, addr - run.addr);
-	ret = ret ?: dma_buf_writer_add(&build->phys, run);
-	if (!ret && build->scattered)
-		ret = dma_buf_writer_add(&build->addrs, dma);
+	ret = build->linear ? dma_buf_build_scatter(build) : 0;
+	return ret ?: dma_buf_writer_add(&build->addrs, dma);
+}
 
-	/* Nobody else knows of this one. A bus address was never mapped. */
-	if (ret && list->route == DMA_BUF_ROUTE_PER_RUN &&
-	    dma_buf_hw_need_unmap(list->dev))
-		dma_buf_hw_unmap_phys(list->dev, addr,
-				      dma_buf_bytes(run.npages), list->dir,
+static __always_inline int dma_buf_map_run(struct dma_buf_build *build,
+					   struct dma_buf_run run)
+{
+	const struct dma_buf_list *list = build->list;
+	size_t len = dma_buf_bytes(run.npages);
+	dma_addr_t addr;
+	int ret;
+
+	if (unlikely(build->walk.test))
+		addr = dma_buf_hw_map_phys(list->dev, run.addr, len, list->dir,
+					   list->attrs);
+	else
+		addr = dma_map_phys(list->dev, run.addr, len, list->dir,
+				    list->attrs);
+	if (unlikely(dma_mapping_error(list->dev, addr)))
+		return dma_buf_map_error(list);
+	if (likely(build->linear && addr - run.addr == build->offset))
+		return 0;
+
+	ret = dma_buf_build_add_addr(build, run, addr);
+	/* Nobody else knows of this one. */
+	if (ret && dma_buf_hw_need_unmap(list->dev))
+		dma_buf_hw_unmap_phys(list->dev, addr, len, list->dir,
 				      list->attrs);
 	return ret;
+}
+
+/*
+ * Maps what was read. The one place that knows what each route does: @route is
+ * known when compiling.
+ */
+static __always_inline int dma_buf_build_map_by(struct dma_buf_build *build,
+						enum dma_buf_route route)
+{
+	const u64 *word = build->next, *end = build->phys.pos;
+	int ret = 0;
+
+	while (word != end) {
+		struct dma_buf_run run;
+		const u64 *next = dma_buf_run_read(word, &run.addr, &run.npages);
+
+		if (route == DMA_BUF_ROUTE_PER_RUN)
+			ret = dma_buf_map_run(build, run);
+		else if (route == DMA_BUF_ROUTE_IOVA)
+			ret = dma_buf_map_iova(build, run);
+		else
+			ret = dma_buf_map_bus_addr(build, run);
+		if (ret)
+			break;
+		build->done += run.npages;
+		build->nruns++;
+		word = next;
+	}
+
+	build->next = word;
+	return ret;
+}
+
+/* Behind one IOVA the memory of a device has no parts. */
+static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
+{
+	return build->list->route != DMA_BUF_ROUTE_IOVA || !build->peer;
+}
+
+static int dma_buf_build_map(struct dma_buf_build *build)
+{
+	int ret;
+
+	switch (build->list->route) {
+	case DMA_BUF_ROUTE_PER_RUN:
+		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_PER_RUN);
+	case DMA_BUF_ROUTE_BUS_ADDR:
+		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_BUS_ADDR);
+	case DMA_BUF_ROUTE_IOVA:
+		ret = dma_buf_build_map_by(build, DMA_BUF_ROUTE_IOVA);
+		if (!dma_buf_build_keeps_phys(build)) {
+			build->phys.pos = build->phys.first;
+			build->next = build->phys.first;
+		}
+		return ret;
+	case DMA_BUF_ROUTE_MAP_SG:
+		/* All at once, when the runs are known. */
+		build->next = build->phys.pos;
+		return 0;
+	default:
+		return -EINVAL;
+	}
 }
 
 /* Takes the addresses from a table that was mapped. */
@@ -533,7 +585,6 @@ EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_forget_pages);
 /* Gives the list what was built, for readers or for taking it back. */
 static void dma_buf_build_hand_over(struct dma_buf_build *build)
 {
-	bool separate = dma_buf_build_addrs_later(build) || build->scattered;
 	struct dma_buf_list *list = build->list;
 
 	if (list->route == DMA_BUF_ROUTE_IOVA && build->done) {
@@ -548,15 +599,18 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 	}
 
 	dma_buf_writer_trim(&build->phys);
-	if (separate) {
+	if (build->linear) {
+		/* What was read but not mapped is not there. */
+		build->phys.npages = build->done;
+		build->phys.nruns = build->nruns;
+		dma_buf_list_set(list, &build->phys, build->offset);
+	} else {
 		dma_buf_writer_trim(&build->addrs);
 		dma_buf_list_set(list, &build->addrs, 0);
 		list->phys_blocks = build->phys.blocks;
-	} else {
-		dma_buf_list_set(list, &build->phys, build->offset);
 	}
 
-	list->phys = build->phys.first;
+	list->phys = dma_buf_build_keeps_phys(build) ? build->phys.first : NULL;
 	list->has_pages = build->walk.has_pages;
 }
 
@@ -628,10 +682,10 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 {
 	struct dma_buf_walk *walk = &build->walk;
 	struct dma_buf_list *list = build->list;
-	bool later;
+	bool here;
 	int ret;
 
-	ret = dma_buf_walk_read(walk);
+	ret = dma_buf_walk_read(walk, walk->pages);
 	if (ret)
 		return ret;
 
@@ -639,12 +693,16 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 				 walk->rest.npages > build->max_pages);
 
 	/*
-	 * The room in the list is for what becomes the DMA addresses. No walk has
-	 * more runs than elements.
+	 * The room in the list is for what becomes the DMA addresses, and until
+	 * then for what is not kept. No walk has more runs than elements.
 	 */
-	later = dma_buf_build_addrs_later(build);
-	dma_buf_writer_init(&build->phys, later ? NULL : list->one,
-			    later ? 0 : ARRAY_SIZE(list->one), walk->nr);
+	here = build->peer || list->route == DMA_BUF_ROUTE_PER_RUN;
+	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
+			    here ? ARRAY_SIZE(list->one) : 0, walk->nr);
+	build->next = build->phys.first;
+	build->linear = list->route == DMA_BUF_ROUTE_BUS_ADDR;
+	if (build->linear && WARN_ON_ONCE(!IS_ALIGNED(build->offset, PAGE_SIZE)))
+		return -EIO;
 
 	/* Only bouncing limits the size, and neither MMIO nor an IOVA does. */
 	if (list->route == DMA_BUF_ROUTE_IOVA)
@@ -652,48 +710,44 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 	return 0;
 }
 
-/*
- * Maps and stores the next runs. Whatever is not as it was with the run before
- * goes the long way, all else is kept in registers.
- */
-static int dma_buf_build_some(struct dma_buf_build *build)
+/* Reads the next runs, as many as there is room for. */
+static __always_inline int dma_buf_build_read(struct dma_buf_build *build,
+					      bool array)
 {
-	bool later = dma_buf_build_addrs_later(build);
-	/* Behind one IOVA the memory of a device has no parts. */
-	bool store = !later || !build->peer;
 	struct dma_buf_writer phys = build->phys;
 	struct dma_buf_walk walk = build->walk;
-	unsigned int i;
-	int ret = 0;
+	struct dma_buf_run run;
+	int ret;
 
-	for (i = 0; i < DMA_BUF_RUNS_PAUSE; i++) {
-		struct dma_buf_run run;
-		u64 addr = 0;
-
-		ret = dma_buf_walk_next(&walk, build->max_pages, &run);
-		if (ret || !run.npages)
+	for (;;) {
+		ret = dma_buf_walk_run(&walk, build->max_pages, array, &run);
+		if (ret || !run.npages || !dma_buf_writer_put(&phys, run))
 			break;
-		ret = dma_buf_build_map(build, run, &addr);
-		if (ret)
-			break;
-
-		if (!store)
-			continue;
-		if (phys.nruns && !build->scattered &&
-		    (later || addr - run.addr == build->offset) &&
-		    dma_buf_writer_put(&phys, run))
-			continue;
-
-		build->phys = phys;
-		ret = dma_buf_build_store(build, run, addr);
-		phys = build->phys;
-		if (ret)
-			break;
+		dma_buf_walk_skip(&walk, run.npages);
 	}
 
 	build->walk = walk;
 	build->phys = phys;
 	return ret;
+}
+
+/* The next runs, of which a block has no more than a few hundred. */
+static int dma_buf_build_some(struct dma_buf_build *build)
+{
+	int ret = build->walk.pages ? dma_buf_build_read(build, true) :
+				      dma_buf_build_read(build, false);
+
+	if (ret)
+		return ret;
+
+	/* All that was read before is mapped, so it may be moved. */
+	if (build->next == build->phys.pos) {
+		ret = dma_buf_writer_grow(&build->phys);
+		build->next = build->phys.pos;
+		return ret;
+	}
+
+	return dma_buf_build_map(build);
 }
 
 static bool dma_buf_walk_at_end(const struct dma_buf_walk *walk)
@@ -1030,7 +1084,7 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 
 	if (attach->p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR && nr_ranges) {
 		build.route = DMA_BUF_ROUTE_BUS_ADDR;
-		build.bus_offset = provider->bus_offset;
+		build.offset = provider->bus_offset;
 	}
 
 	list = dma_buf_list_from_ranges(&build, attach->dev, dir,

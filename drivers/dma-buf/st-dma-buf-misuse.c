@@ -88,6 +88,24 @@ static void unmap_from_another_buffer(struct buffer *b,
 	buffer_put(&other);
 }
 
+/* Which has a mapping of its own */
+static void unmap_for_another_device(struct buffer *b,
+				     struct dma_buf_list *list)
+{
+	struct device *dev = b->m->dev;
+	struct dma_buf_attachment *attach;
+	struct dma_buf_list *others;
+
+	b->m->dev = b->m->owner;
+	attach = attach_once_more(b);
+	others = dma_buf_list_map_unlocked(attach, b->m->dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(b->m->test, others);
+	dma_buf_list_unmap_unlocked(attach, list);
+	dma_buf_list_unmap_unlocked(attach, others);
+	dma_buf_detach(b->dmabuf, attach);
+	b->m->dev = dev;
+}
+
 /* The mapping knows its direction. */
 static void unmap_in_another_direction(struct buffer *b,
 				       struct dma_buf_list *list)
@@ -199,6 +217,7 @@ static const struct misuse misuses[] = {
 	MISUSE(unmap_by_who_has_nothing, .warns = 1),
 	MISUSE(unmap_table_by_who_has_nothing, .warns = 1),
 	MISUSE(unmap_from_another_buffer, .warns = 1, .debug = true),
+	MISUSE(unmap_for_another_device, .warns = 1, .debug = true),
 	MISUSE(unmap_in_another_direction),
 	MISUSE(map_in_no_direction, .warns = 1, .once = true),
 	MISUSE(free_what_an_importer_has, .warns = 1, .once = true),

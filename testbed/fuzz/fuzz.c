@@ -215,8 +215,11 @@ static void make_pages(struct phys_vec *vecs, unsigned long nr)
 
 	buffer.nr = 0;
 	for (i = 0; i < nr; i++) {
-		vecs[i].paddr &= PAGE_MASK;
+		/* There is no array of pages that are not there. */
+		vecs[i].paddr = (vecs[i].paddr & PAGE_MASK) % PFN_PHYS(P2P_END);
 		vecs[i].len = min(vecs[i].len & PAGE_MASK, PFN_PHYS(room));
+		vecs[i].len = min(vecs[i].len,
+				  PFN_PHYS(P2P_END) - vecs[i].paddr);
 		room -= PHYS_PFN(vecs[i].len);
 	}
 	buffer.pages = malloc((MAX_PAGES - room) * sizeof(*buffer.pages));
