@@ -73,6 +73,14 @@ u64 dma_buf_hw_addr_limit(struct device *dev)
 }
 EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_addr_limit);
 
+bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
+				unsigned long attrs)
+{
+	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_is_identity, dev, last, attrs);
+	return dma_map_is_identity(dev, last, attrs);
+}
+EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_is_identity);
+
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
 	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_need_unmap, dev);

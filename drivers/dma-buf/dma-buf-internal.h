@@ -173,6 +173,8 @@ bool dma_buf_hw_has_map_ops(struct device *dev);
 unsigned long dma_buf_hw_merge_boundary(struct device *dev);
 size_t dma_buf_hw_max_mapping_size(struct device *dev);
 u64 dma_buf_hw_addr_limit(struct device *dev);
+bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
+				unsigned long attrs);
 bool dma_buf_hw_need_unmap(struct device *dev);
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size);

@@ -234,6 +234,7 @@ static __always_inline void dma_buf_walk_skip(struct dma_buf_walk *walk,
  * @list: the list
  * @walk: what backs it
  * @phys: what was read of it, in the runs that it is mapped in
+ * @last: the highest address in there
  * @next: the first word of @phys that is not mapped yet
  * @nruns: how many runs are mapped
  * @addrs: their DMA addresses, unless @linear
@@ -244,11 +245,13 @@ static __always_inline void dma_buf_walk_skip(struct dma_buf_walk *walk,
  * @route: route that was decided before, or DMA_BUF_ROUTE_NONE
  * @peer: this is the memory of a device
  * @linear: there is such an @offset, so far
+ * @called: the DMA API was asked for some of the addresses
  */
 struct dma_buf_build {
 	struct dma_buf_list *list;
 	struct dma_buf_walk walk;
 	struct dma_buf_writer phys;
+	u64 last;
 	const u64 *next;
 	unsigned long nruns;
 	struct dma_buf_writer addrs;
@@ -259,6 +262,7 @@ struct dma_buf_build {
 	enum dma_buf_route route;
 	bool peer;
 	bool linear;
+	bool called;
 };
 
 static size_t dma_buf_bytes(unsigned long npages)
@@ -445,12 +449,33 @@ static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 	return build->list->route != DMA_BUF_ROUTE_IOVA || !build->peer;
 }
 
+/*
+ * Where each of the calls would return what it is given, none is made. This goes
+ * for what was mapped before as well: none of it is beyond @last.
+ */
+static bool dma_buf_build_map_identity(struct dma_buf_build *build)
+{
+	const struct dma_buf_list *list = build->list;
+
+	if (!dma_buf_hw_map_is_identity(list->dev, build->last, list->attrs))
+		return false;
+
+	build->linear = true;
+	build->next = build->phys.pos;
+	build->nruns = build->phys.nruns;
+	build->done = build->phys.npages;
+	return true;
+}
+
 static int dma_buf_build_map(struct dma_buf_build *build)
 {
 	int ret;
 
 	switch (build->list->route) {
 	case DMA_BUF_ROUTE_PER_RUN:
+		if (dma_buf_build_map_identity(build))
+			return 0;
+		build->called = true;
 		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_PER_RUN);
 	case DMA_BUF_ROUTE_BUS_ADDR:
 		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_BUS_ADDR);
@@ -716,6 +741,7 @@ static __always_inline int dma_buf_build_read(struct dma_buf_build *build,
 {
 	struct dma_buf_writer phys = build->phys;
 	struct dma_buf_walk walk = build->walk;
+	u64 last = build->last;
 	struct dma_buf_run run;
 	int ret;
 
@@ -723,9 +749,11 @@ static __always_inline int dma_buf_build_read(struct dma_buf_build *build,
 		ret = dma_buf_walk_run(&walk, build->max_pages, array, &run);
 		if (ret || !run.npages || !dma_buf_writer_put(&phys, run))
 			break;
+		last = max(last, run.addr + PFN_PHYS(run.npages) - 1);
 		dma_buf_walk_skip(&walk, run.npages);
 	}
 
+	build->last = last;
 	build->walk = walk;
 	build->phys = phys;
 	return ret;
@@ -818,8 +846,7 @@ static struct dma_buf_list *dma_buf_list_build(struct dma_buf_build *build,
 
 	ret = dma_buf_build_all(build);
 	dma_buf_build_hand_over(build);
-	list->need_unmap = list->route == DMA_BUF_ROUTE_PER_RUN &&
-			   dma_buf_hw_need_unmap(dev);
+	list->need_unmap = build->called && dma_buf_hw_need_unmap(dev);
 	if (ret) {
 		dma_buf_list_free(list);
 		return ERR_PTR(ret);

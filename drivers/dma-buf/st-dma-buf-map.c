@@ -165,6 +165,42 @@ static void need_to_unmap_is_asked_after_mapping(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->nr_maps, 0);
 }
 
+static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	m->identity_to = U64_MAX;
+	expect_mapped(m, BUFFER_PAGES, ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	expect_mapped(m, BUFFER_RUNS, ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	expect_mapped(m, BUFFER_TABLE, ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	m->attrs = DMA_ATTR_MMIO;
+	expect_mapped(m, BUFFER_PHYS, bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
+}
+
+/* The list has room for two runs, the third comes when these are mapped. */
+static void beyond_the_identity_mappings_are_made(struct kunit *test)
+{
+	struct model *m = test->priv;
+	const struct phys_vec vec[] = {
+		V(model_page(m, 0), 2), V(model_page(m, 4), 1),
+		V(model_page(m, 8), 2), V(model_page(m, 6), 1),
+		V(model_page(m, 1), 1),
+	};
+	struct dma_buf_list *list;
+
+	m->identity_to = model_page(m, 9) - 1;
+	m->dma_offset = SZ_1G;
+	expect_mapped(m, BUFFER_RUNS, vec, 5, DMA_BUF_ROUTE_PER_RUN, 5, 5);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
+
+	/* Nothing is left of the second of these. */
+	m->fail_at = 5;
+	list = dma_buf_list_from_runs(m->dev, vec, 5, m->dir, 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(list), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, m->nr_maps, 0);
+}
+
 static void failed_mapping_unmaps_what_was_bounced(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -1228,6 +1264,31 @@ static void limit_is_the_mask_and_the_bus(struct kunit *test)
 	m->dev->bus_dma_limit = 0;
 }
 
+/* Nor that the real DMA API is asked whether it would do anything. */
+static void identity_is_what_the_device_reaches(struct kunit *test)
+{
+	struct model *m = test->priv;
+	/* dma-debug wants to see all of it. */
+	bool can_be = !IS_ENABLED(CONFIG_DMA_API_DEBUG);
+
+	kunit_deactivate_static_stub(test, dma_buf_hw_map_is_identity);
+#define EXPECT_IDENTITY(is, last, attrs)				\
+	KUNIT_EXPECT_EQ(test, is,					\
+			dma_buf_hw_map_is_identity(m->dev, last, attrs))
+
+	dma_coerce_mask_and_coherent(m->dev, DMA_BIT_MASK(40));
+	EXPECT_IDENTITY(can_be, DMA_BIT_MASK(40), 0);
+	EXPECT_IDENTITY(can_be, DMA_BIT_MASK(40), DMA_ATTR_MMIO);
+	EXPECT_IDENTITY(false, BIT_ULL(40), 0);
+	EXPECT_IDENTITY(false, BIT_ULL(40), DMA_ATTR_MMIO);
+	EXPECT_IDENTITY(false, PAGE_SIZE - 1, DMA_ATTR_CC_SHARED);
+	m->dev->bus_dma_limit = DMA_BIT_MASK(32);
+	EXPECT_IDENTITY(can_be, DMA_BIT_MASK(32), 0);
+	EXPECT_IDENTITY(false, BIT_ULL(32), 0);
+	m->dev->bus_dma_limit = 0;
+#undef EXPECT_IDENTITY
+}
+
 static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(neighbouring_pages_become_one_chunk),
 	KUNIT_CASE(each_run_is_mapped_where_the_device_sees_it),
@@ -1236,6 +1297,8 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(mmio_is_never_cut),
 	KUNIT_CASE(what_needs_no_unmapping_is_not_unmapped),
 	KUNIT_CASE(need_to_unmap_is_asked_after_mapping),
+	KUNIT_CASE(where_mapping_is_the_identity_none_is_made),
+	KUNIT_CASE(beyond_the_identity_mappings_are_made),
 	KUNIT_CASE(failed_mapping_unmaps_what_was_bounced),
 	KUNIT_CASE(scattered_memory_is_one_range_behind_an_iommu),
 	KUNIT_CASE(scattered_memory_is_one_word_behind_an_iommu),
@@ -1284,6 +1347,7 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(granted_pages_are_those_of_the_buffer),
 	KUNIT_CASE(memory_without_pages_has_none_to_grant),
 	KUNIT_CASE(limit_is_the_mask_and_the_bus),
+	KUNIT_CASE(identity_is_what_the_device_reaches),
 	{}
 };
 

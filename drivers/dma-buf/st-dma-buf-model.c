@@ -99,6 +99,16 @@ static u64 model_addr_limit(struct device *dev)
 	return model_get()->mask;
 }
 
+static bool model_map_is_identity(struct device *dev, phys_addr_t last,
+				  unsigned long attrs)
+{
+	struct model *m = model_get();
+
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, attrs, m->attrs);
+	return last <= m->identity_to;
+}
+
 static bool model_need_unmap(struct device *dev)
 {
 	return model_get()->need_unmap;
@@ -315,6 +325,8 @@ static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 		*map = m->maps[--m->nr_maps];
 		return;
 	}
+	if (addr + size - 1 <= m->identity_to)
+		return;
 	KUNIT_FAIL(m->test, "unmapped what was never mapped: %pad, %zu bytes",
 		   &addr, size);
 }
@@ -460,6 +472,7 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(merge_boundary);
 	MODEL_STUB(max_mapping_size);
 	MODEL_STUB(addr_limit);
+	MODEL_STUB(map_is_identity);
 	MODEL_STUB(need_unmap);
 	MODEL_STUB(iova_alloc);
 	MODEL_STUB(iova_link);
@@ -625,5 +638,5 @@ phys_addr_t model_reached(struct model *m, dma_addr_t addr)
 	if (m->map_type == PCI_P2PDMA_MAP_BUS_ADDR &&
 	    addr - m->provider.bus_offset >= MODEL_BAR)
 		return addr - m->provider.bus_offset;
-	return 0;
+	return addr <= m->identity_to ? addr : 0;
 }

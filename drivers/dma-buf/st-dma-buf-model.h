@@ -81,6 +81,7 @@ struct model_sync {
  * @map_type: what p2pdma makes of that
  * @iommu: the DMA API uses an IOMMU for @dev
  * @map_ops: @dev has dma_map_ops of its own
+ * @identity_to: mapping what ends here or below is the identity, zero if nothing
  * @need_unmap: the DMA API wants to know when a mapping ends
  * @bounces: the first mapping is bounced, which makes @need_unmap true
  * @mask: highest address that @dev can reach
@@ -125,6 +126,7 @@ struct model {
 	enum pci_p2pdma_map_type map_type;
 	bool iommu;
 	bool map_ops;
+	u64 identity_to;
 	bool need_unmap;
 	bool bounces;
 	u64 mask;

@@ -283,6 +283,10 @@ static void setup_hardware(const struct header *head)
 		.attrs = PICK(head->attrs, 0, DMA_ATTR_SKIP_CPU_SYNC,
 			      DMA_ATTR_CC_SHARED, DMA_ATTR_WRITE_COMBINE),
 	};
+	if (head->flags & 64 && !hw.iommu && !hw.map_ops)
+		hw.identity_to = min(hw.mask, PICK(head->gap, BIT(61) - 1,
+						   PFN_PHYS(RAM_END) - 1,
+						   PFN_PHYS(head->bounce) - 1));
 	model_reset();
 }
 

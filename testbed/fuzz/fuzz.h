@@ -90,6 +90,7 @@ extern u64 total_pages;
  * @sync_dir: direction of syncing
  * @iommu: the DMA API uses an IOMMU for @dev
  * @map_ops: @dev has dma_map_ops of its own
+ * @identity_to: mapping what ends here or below is the identity, zero if nothing
  * @need_unmap: the DMA API wants to know when a mapping ends
  * @granule: page size of the IOMMU
  * @mask: highest address that @dev reaches
@@ -125,6 +126,7 @@ struct model {
 
 	bool iommu;
 	bool map_ops;
+	u64 identity_to;
 	bool need_unmap;
 	unsigned long granule;
 	u64 mask;

@@ -135,6 +135,10 @@ u64 model_reached(u64 addr, u64 *npages, bool for_bus)
 	}
 
 	map = map_find(addr);
+	if (!map && addr <= hw.identity_to) {
+		*npages = ((hw.identity_to - addr) >> PAGE_SHIFT) + 1;
+		return addr;
+	}
 	expect(map, "nothing at %#llx", (unsigned long long)addr);
 	expect(map->kind != MAP_LINK || addr - iova.addr < iova.synced);
 	*npages = (map->size - (addr - map->addr)) >> PAGE_SHIFT;
@@ -194,6 +198,14 @@ u64 dma_buf_hw_addr_limit(struct device *dev)
 	return hw.mask;
 }
 
+bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
+				unsigned long attrs)
+{
+	expect(dev == &hw.dev);
+	expect(attrs == hw.attrs);
+	return last <= hw.identity_to;
+}
+
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
 	expect(dev == &hw.dev);
@@ -227,6 +239,8 @@ dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	expect(attrs & DMA_ATTR_MMIO || size <= hw.max_mapping ||
 	       size == PAGE_SIZE);
 	expect(++hw.unpaused <= MAX_UNPAUSED);
+	if (phys + size - 1 <= hw.identity_to)
+		return map_add(MAP_PHYS, phys, phys, size) ? phys : map_failed();
 	if (fails())
 		return map_failed();
 
@@ -267,6 +281,8 @@ void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			return;
 		}
 	}
+	if (addr + size - 1 <= hw.identity_to)
+		return;
 	die(__FILE__, __LINE__, "unmapped", "what is not mapped: %#llx, %zu bytes",
 	    (unsigned long long)addr, size);
 }
