@@ -188,7 +188,8 @@ dma_buf_walk_ranges(struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
 		unsigned long n;
 
 		vec = dma_buf_walk_peek(walk, kind);
-		if (vec.paddr != run.addr + PFN_PHYS(run.npages))
+		/* What is at zero does not go on where the addresses end. */
+		if (!vec.paddr || vec.paddr != run.addr + PFN_PHYS(run.npages))
 			break;
 		n = PFN_UP(vec.len);
 		if (n > DMA_BUF_RUN_MAX_PAGES - run.npages)

@@ -217,7 +217,8 @@ dma_buf_cursor_next_range(struct dma_buf_cursor *cursor)
 		end = cursor->end;
 		range.npages += (end - cursor->addr) >> PAGE_SHIFT;
 		cursor->addr = end;
-	} while (dma_buf_cursor_step(cursor) && cursor->addr == end);
+		/* What is at zero does not go on where the addresses end. */
+	} while (dma_buf_cursor_step(cursor) && cursor->addr == end && end);
 
 	return range;
 }

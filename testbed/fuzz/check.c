@@ -449,7 +449,7 @@ static u64 count_runs(void)
 
 	max = hw.attrs & DMA_ATTR_MMIO ? U64_MAX : max(max, 1UL);
 	for (i = 0; i < nr_segments; i++) {
-		if (segments[i].phys != end) {
+		if (!segments[i].phys || segments[i].phys != end) {
 			nr_runs += npages / max + !!(npages % max);
 			npages = 0;
 		}

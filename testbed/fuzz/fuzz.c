@@ -318,9 +318,6 @@ static void judge_memory(const struct phys_vec *vecs, unsigned long nr)
 			model_must_fail(EINVAL);
 		if (bus && (last < start || last > hw.mask))
 			model_must_fail(EREMOTEIO);
-		/* It may become one with what follows at zero. */
-		if (bus && last == U64_MAX)
-			model_may_fail(EREMOTEIO);
 	}
 }
 
