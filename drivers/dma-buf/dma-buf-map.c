@@ -147,6 +147,7 @@ dma_buf_walk_pages(struct dma_buf_walk *walk)
  */
 enum dma_buf_walk_kind { DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_VECS };
 
+/* A table at its end looks like an array without elements, which is as good. */
 static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
 {
 	return walk->pages ? DMA_BUF_WALK_PAGES :

@@ -71,7 +71,8 @@ struct dma_buf_chunk {
  * @DMA_BUF_ROUTE_BUS_ADDR: PCI bus addresses, the switch between the two
  *	devices turns the transfer around
  * @DMA_BUF_ROUTE_IOVA: one IOVA range which all parts were linked into
- * @DMA_BUF_ROUTE_PER_RUN: dma_map_phys() for each physically contiguous run
+ * @DMA_BUF_ROUTE_PER_RUN: dma_map_phys() for each physically contiguous run, or
+ *	what it would return for it
  * @DMA_BUF_ROUTE_MAP_SG: dma_map_sgtable(), for devices with their own
  *	&struct dma_map_ops
  *
