@@ -32,6 +32,7 @@
  */
 struct buffer {
 	int fd;
+	int vfio;	/* if that exports it, the device */
 	size_t size;
 	char *map;
 };
@@ -219,7 +220,8 @@ static void export_vfio_pci(const struct exporter *exporter, struct buffer *buf)
 {
 	void *map;
 
-	buf->fd = vfio_export(vfio_open_ivshmem(), buf->size, NR_PAGES, &map);
+	buf->vfio = vfio_open_ivshmem();
+	buf->fd = vfio_export(buf->vfio, buf->size, NR_PAGES, &map);
 	if (map == MAP_FAILED)
 		die("mapping the BAR", -errno);
 	buf->map = map;
@@ -304,6 +306,33 @@ static void edu_verify_again(const struct p2p_dev *edu,
 	expect("DMA reads the same bytes", !memcmp(want + PAGE - 8, got, 16));
 }
 
+/*
+ * A reset that fails takes the buffer away and gives it back. It comes after one
+ * when vfio opened the device, which says that there are ways to do it.
+ */
+static void verify_failed_reset(const struct p2p_dev *edu,
+				const struct buffer *buf)
+{
+	struct dma_buf_edu_info info;
+	char path[160], got[MAX_SIZE];
+
+	find_file("/sys/bus/pci/drivers/vfio-pci/*/reset_method", path,
+		  sizeof(path));
+	check("taking all of them away", p2p_write_file(path, "\n"));
+	expect("resetting the device fails",
+	       p2p_errno(ioctl(buf->vfio, VFIO_DEVICE_RESET)) == -ENOTTY);
+
+	check("query", edu_query(edu->fd, &info));
+	expect("the mapping was taken back", info.invalidations && !info.npages);
+	check("DMA from the buffer", edu_read(edu->fd, 0, got, buf->size));
+	expect("DMA from the buffer reads what was there before",
+	       !memcmp(want, got, buf->size));
+	p2p_random(want, buf->size);
+	check("DMA to the buffer", edu_write(edu->fd, 0, want, buf->size));
+	expect("the CPU reads what DMA wrote",
+	       !memcmp(want, buf->map, buf->size));
+}
+
 static void import_edu(const char *name, const struct buffer *buf)
 {
 	struct record record;
@@ -324,6 +353,8 @@ static void import_edu(const char *name, const struct buffer *buf)
 	/* The memory of a device is only for those that can give it back. */
 	if (strcmp(record.memory, "peer"))
 		edu_verify_again(&edu, buf);
+	if (buf->vfio)
+		verify_failed_reset(&edu, buf);
 	printf("result: exporter=%s memory=%s route=%s reason=\"%s\" chunks=%s verified=%zu\n",
 	       name, record.memory, record.route, record.reason, record.chunks,
 	       2 * buf->size);
