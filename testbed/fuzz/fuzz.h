@@ -24,7 +24,7 @@
 #define MAX_MAPS	BIT(15)
 
 /* How many runs may be mapped before anybody else gets a chance to run */
-#define MAX_UNPAUSED	1024
+#define MAX_UNPAUSED	512
 
 #define expect(condition, ...) do {					\
 	if (!(condition))						\
