@@ -143,7 +143,7 @@ dma_buf_walk_pages(struct dma_buf_walk *walk)
 
 /*
  * Here and below, @kind is what is known of the walk when compiling: a loop for
- * each is twice as fast as one for all.
+ * each takes a fifth less time for single pages of a range than one for all.
  */
 enum dma_buf_walk_kind { DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_VECS };
 
