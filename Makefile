@@ -20,7 +20,7 @@
 #:   FORMAT=opts   for series: options of git format-patch, such as "-v2 --rfc"
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
-#:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 600), and which load
+#:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
 targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
 

@@ -140,7 +140,7 @@ report() {
 			esac
 		done < <(tr -d '\r' <"$log" | sed 's/^# [^ ]*\.c:[0-9]*:[^:]*:/# /' | grep -aE "^(not )?ok [0-9]${2:+|$2}")
 		[ "$ran" -gt 0 ] && [ "$(cat "$bin/$name.status")" = 0 ] ||
-			not_ok "$name: ran $ran tests, $(grep -a '^testbed: verdict' "$log" || echo no verdict): see $log"
+			not_ok "$name: ran $ran tests, $(grep -aE '^testbed: (no )?verdict' "$log" | tail -n 1): see $log"
 	done
 }
 

@@ -24,7 +24,8 @@ usage()
 	  -r command   what the guest runs
 	  -a args      more kernel arguments
 	  -q args      more QEMU arguments
-	  -n cpus      number of CPUs (default 1)
+	  -n cpus      number of CPUs (default 1), which take turns
+	  -p           the CPUs run in parallel; not for a guest that unplugs devices
 	  -g memory    of the guest (default 512M)
 	  -s seconds   kill the guest after that (default 120)
 	  -l file      keep the serial log there
@@ -39,14 +40,15 @@ die()
 }
 
 kernel='' initrd='' topology=flat devices=ivshmem cpu=EPYC iommu=none vram=64M run=true
-args='' qargs='' cpus=1 memory=512M seconds=120 log=
-while getopts k:i:t:d:c:m:v:r:a:q:n:g:s:l: opt; do
+args='' qargs='' cpus=1 threads=single memory=512M seconds=120 log=
+while getopts k:i:t:d:c:m:v:r:a:q:n:pg:s:l: opt; do
 	case $opt in
 	k) kernel=$OPTARG ;;	i) initrd=$OPTARG ;;	t) topology=$OPTARG ;;
 	d) devices=$OPTARG ;;	c) cpu=$OPTARG ;;	m) iommu=$OPTARG ;;
 	v) vram=$OPTARG ;;	r) run=$OPTARG ;;	a) args=$OPTARG ;;
-	q) qargs=$OPTARG ;;	n) cpus=$OPTARG ;;	g) memory=$OPTARG ;;
-	s) seconds=$OPTARG ;;	l) log=$OPTARG ;;	*) usage ;;
+	q) qargs=$OPTARG ;;	n) cpus=$OPTARG ;;	p) threads=multi ;;
+	g) memory=$OPTARG ;;	s) seconds=$OPTARG ;;	l) log=$OPTARG ;;
+	*) usage ;;
 	esac
 done
 if [ -z "$kernel" ] || [ -z "$initrd" ]; then
@@ -58,7 +60,11 @@ command -v qemu-system-x86_64 >/dev/null ||
 	die "qemu-system-x86_64 is missing: install qemu-system-x86"
 case $run in *\"*) die "the guest command must not contain double quotes" ;; esac
 
-qemu=(qemu-system-x86_64 -accel tcg -cpu "$cpu" -smp "$cpus" -m "$memory"
+# One thread per CPU is not safe while a BAR moves, as each does for a moment when a
+# bus is scanned and a device found. A CPU that is at the registers of another device
+# then finds those of a third, or QEMU crashes, 7.2 and 10.0 alike: the index in the
+# TLB is of the memory map before, the table it is looked up in of the one after.
+qemu=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu "$cpu" -smp "$cpus" -m "$memory"
       -nodefaults -no-user-config -display none -no-reboot -serial stdio)
 
 scratch=()
@@ -166,8 +172,11 @@ qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append
 # shim does not do for a buffer that is scattered and never shown
 noise="TCG doesn't support requested feature|vtd_iova_to_slpte|vtd_iommu_translate"
 noise="$noise|New fault is not recorded|virtio_gpu_create_udmabuf"
+# The log has what QEMU says, too: it may be the only word on how it ended.
+: >"$log"
 set +e
-timeout -k 5 "$seconds" "${qemu[@]}" </dev/null 2> >(grep -vE "$noise" >&2) | tr -d '\r' | tee "$log"
+timeout -k 5 "$seconds" "${qemu[@]}" </dev/null 2> >(grep -vE "$noise" | tee -a "$log" >&2) |
+	tr -d '\r' | tee -a "$log"
 rc=${PIPESTATUS[0]}
 set -e
 verdict=$(grep -a '^testbed: verdict ' "$log" | tail -n 1) || true
@@ -175,5 +184,7 @@ case $verdict in
 "testbed: verdict pass"*)	exit 0 ;;
 "testbed: verdict fail"*)	exit 1 ;;
 esac
-[ "$rc" != 124 ] || die "no verdict within $seconds seconds"
-die "no verdict: the guest stopped early (QEMU exit code $rc)"
+verdict="no verdict: the guest stopped early (QEMU exit code $rc)"
+[ "$rc" != 124 ] || verdict="no verdict within $seconds seconds"
+printf '\ntestbed: %s\n' "$verdict" >>"$log"
+die "$verdict"

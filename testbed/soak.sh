@@ -3,9 +3,9 @@
 #
 # soak.sh [name ...] - everything at once on the debug kernel, with and without an
 # IOMMU, and every allocation made to fail once; of these machines all or those
-# named. SOAK_SECONDS=n is how long, SOAK_SEED=n what is tried. SOAK_KERNEL=kcsan
-# looks for data races instead. SOAK_KERNEL=fast has no dma-debug, so that nothing is
-# mapped which need not be. Allocations fail on neither.
+# named. SOAK_SECONDS=n is how long each takes, SOAK_SEED=n what is tried.
+# SOAK_KERNEL=kcsan looks for data races instead. SOAK_KERNEL=fast has no dma-debug,
+# so that nothing is mapped which need not be. Allocations fail on neither.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -35,11 +35,15 @@ for n in 1 2 3; do
 done
 
 guest() {	# NAME IOMMU VRAM SECONDS COMMAND
-	local args=slab_debug=U,iommu_iova
+	local args=slab_debug=U,iommu_iova parallel=-p
 
+	case $1 in
 	# It turns itself off where one of its own allocations is made to fail.
-	case $1 in nth-*) args+=" dma_debug=off" ;; esac
-	"$TOP/testbed/qemu.sh" -k "$kernel/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -n 3 -g 1G \
+	nth-*)		args+=" dma_debug=off" ;;
+	# See qemu.sh on what an emulated CPU must not do while another unplugs.
+	unplug-*)	parallel= ;;
+	esac
+	"$TOP/testbed/qemu.sh" -k "$kernel/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -n 3 $parallel -g 1G \
 		-t rootports -c EPYC -m "$2" -v "$3" -q "$more" -s "$4" -r "$5" \
 		-a "$args" -l "$LOG/soak-$1.log" >/dev/null 2>&1
 	echo $? >"$bin/$1.status"
@@ -47,9 +51,12 @@ guest() {	# NAME IOMMU VRAM SECONDS COMMAND
 
 # Slow machines run late, never shorter.
 limit=$((seconds * 2 + 600))
-soak="p2p-soak $seconds"
-machines=("none|none|128K,256K|$limit|$soak $seed"
-	  "iommu|dma|128K,256K|$limit|$soak $((seed + 1))")
+machines=("none|none|128K,256K|$limit|p2p-soak -u $seconds $seed"
+	  "iommu|dma|128K,256K|$limit|p2p-soak -u $seconds $((seed + 1))")
+# Threads that take turns show KCSAN nothing.
+[ "$name" = kcsan ] ||
+	machines+=("unplug-none|none|128K,256K|$limit|p2p-soak $seconds $((seed + 2))"
+		   "unplug-iommu|dma|128K,256K|$limit|p2p-soak $seconds $((seed + 3))")
 [ "$name" != debug ] ||
 	machines+=("nth-none|none|16M|1500|p2p-fail-nth" "nth-iommu|dma|16M|1500|p2p-fail-nth")
 if [ $# -gt 0 ]; then

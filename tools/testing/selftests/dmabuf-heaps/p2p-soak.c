@@ -2,7 +2,7 @@
 /*
  * Everything that users of the dma-buf samples can do, all of it at once
  *
- *	p2p-soak [seconds [seed]]
+ *	p2p-soak [-u] [seconds [seed]]
  *
  * Threads attach, map, do DMA, unmap, detach, close, move buffers between the BAR
  * and system memory and read and write them as the CPU, while others unplug and
@@ -10,6 +10,9 @@
  * p2p-soak.h, and whoever reads it compares. Errors have to be those that the
  * operation may return, and -ENODEV needs a device that went away. At the end
  * nothing may be left of it.
+ *
+ * With -u devices lose their driver, and are not unplugged: they stay where they are
+ * on the bus, for an emulator that cannot have them move.
  *
  * The seed decides what each thread tries, not when that happens: the same seed
  * is the same load, not the same run.
@@ -96,6 +99,7 @@ static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buffer *table[NR_BUFFERS];
 static uint32_t last_id;
 
+static bool unbinds_only;
 static atomic_bool stop;
 static atomic_uint faults[NR_FAULTS], last_write;
 static atomic_ulong cells_compared;
@@ -790,7 +794,8 @@ static void plug(struct device *dev)
 	snprintf(path, sizeof(path), "%s%s", dev->nodes, dev->pci);
 	begin(PLUG, NULL);
 	for (i = 0; i < 500; i++) {
-		p2p_pci_write(NULL, "rescan", "1");
+		if (!unbinds_only)
+			p2p_pci_write(NULL, "rescan", "1");
 		p2p_pci_write(NULL, "drivers_probe", dev->pci);
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		if (fd >= 0)
@@ -825,7 +830,7 @@ static void *unplug(void *arg)
 			&exporters[pick(&self->rng, nr_exporters)] :
 			&importers[pick(&self->rng, nr_importers)];
 		enum op op = REMOVE_EXPORTER + !is_exporter * 2 +
-			     pick(&self->rng, 2);
+			     (unbinds_only || pick(&self->rng, 2));
 		bool removes = op == REMOVE_EXPORTER || op == REMOVE_IMPORTER;
 
 		usleep(200000 + pick(&self->rng, 1500000));
@@ -1020,14 +1025,17 @@ static unsigned int open_all(struct device *devs, const char *nodes, bool keep)
 
 int main(int argc, char **argv)
 {
-	unsigned long seconds = argc > 1 ? strtoul(argv[1], NULL, 0) : 60;
-	unsigned long seed;
+	unsigned long seconds, seed;
 	int before, left, kmsg = kmsg_open();
 	unsigned int i, nr_faults;
 	uint64_t rng;
 	bool watched;
 	long bytes;
 
+	unbinds_only = getopt(argc, argv, "u") == 'u';
+	argc -= optind - 1;
+	argv += optind - 1;
+	seconds = argc > 1 ? strtoul(argv[1], NULL, 0) : 60;
 	p2p_random(&seed, sizeof(seed));
 	seed = argc > 2 ? strtoul(argv[2], NULL, 0) : seed % 1000000;
 
