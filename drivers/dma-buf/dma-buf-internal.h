@@ -69,8 +69,8 @@ struct dma_buf_writer {
  * @need_unmap: the DMA API wants to hear of the end of the mapping
  * @has_pages: there are pages behind @phys
  * @granted: importers that need pages may see them
- * @dma: the DMA addresses. Each run was mapped by one call of the DMA API, which
- *	undoing the mapping relies on.
+ * @dma: the DMA addresses. With DMA_BUF_ROUTE_PER_RUN each was mapped by one call
+ *	of the DMA API, if at all, which undoing the mapping relies on.
  * @phys: the physical runs behind them, or NULL if nobody needs these. Often the
  *	DMA addresses differ from them by the same offset throughout, and these
  *	are the words of @dma.

@@ -247,7 +247,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_route, "DMA_BUF");
  * &dma_buf_attach_ops.allow_peer2peer can see it being true.
  *
  * Context: Any.
- * Return: true if a device backs the buffer, false for system memory.
+ * Return: true if dma_buf_list_from_bar() made the list, false for system memory
+ * and for a carve-out.
  */
 bool dma_buf_list_is_peer(const struct dma_buf_list *list)
 {

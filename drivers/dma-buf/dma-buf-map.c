@@ -27,6 +27,9 @@
 /* A run is never longer than this, so that its bytes fit a size_t. */
 #define DMA_BUF_RUN_MAX_PAGES	((unsigned long)(SIZE_MAX >> PAGE_SHIFT))
 
+/* So many runs are unmapped at a time, about as many as are mapped. */
+#define DMA_BUF_UNMAP_BATCH	512
+
 /*
  * Two calls into the outside world, which KUnit replaces as those in dma-buf-hw.c.
  * They are made for each run, so whether there is a test is asked once, and they
@@ -228,28 +231,6 @@ static __always_inline int dma_buf_walk_read(struct dma_buf_walk *walk,
 	return 0;
 }
 
-/*
- * The next run or the first part of it, which is as long as the DMA API and a
- * memmap with holes allow. It is there until dma_buf_walk_skip().
- */
-static __always_inline int dma_buf_walk_run(struct dma_buf_walk *walk,
-					    unsigned long max,
-					    enum dma_buf_walk_kind kind,
-					    struct dma_buf_run *run)
-{
-	int ret = dma_buf_walk_read(walk, kind);
-
-	if (ret)
-		return ret;
-
-	*run = walk->rest;
-	run->npages = min(run->npages, max);
-	while (walk->has_pages && run->npages > 1 &&
-	       !page_range_contiguous(phys_to_page(run->addr), run->npages))
-		run->npages /= 2;
-	return 0;
-}
-
 static __always_inline void dma_buf_walk_skip(struct dma_buf_walk *walk,
 					      unsigned long npages)
 {
@@ -269,7 +250,7 @@ static __always_inline void dma_buf_walk_skip(struct dma_buf_walk *walk,
  * @offset: of all DMA addresses to the physical ones, if @linear
  * @npages: length that the list is going to have
  * @done: how much of that is mapped
- * @max_pages: longest run that one call of the DMA API takes
+ * @max_pages: longest run that one call of the DMA API takes if it bounces
  * @route: route that was decided before, or DMA_BUF_ROUTE_NONE
  * @peer: this is the memory of a device
  * @linear: there is such an @offset, so far
@@ -292,6 +273,51 @@ struct dma_buf_build {
 	bool linear;
 	bool called;
 };
+
+/*
+ * The DMA API limits the size of any mapping for a device that needs bouncing
+ * somewhere, and most of the memory is within its reach.
+ */
+static noinline bool dma_buf_build_may_bounce(const struct dma_buf_build *build,
+					      struct dma_buf_run run)
+{
+	const struct dma_buf_list *list = build->list;
+
+	/* The length of a scatterlist entry is limited anyway. */
+	return list->route == DMA_BUF_ROUTE_MAP_SG ||
+	       !dma_buf_hw_map_is_identity(list->dev, run.addr +
+					   PFN_PHYS(run.npages) - 1, list->attrs);
+}
+
+static __always_inline bool dma_buf_build_cuts(const struct dma_buf_build *build,
+					       struct dma_buf_run run)
+{
+	return unlikely(run.npages > build->max_pages) &&
+	       dma_buf_build_may_bounce(build, run);
+}
+
+/*
+ * The next run or the first part of it, which is as long as the DMA API and a
+ * memmap with holes allow. It is there until dma_buf_walk_skip().
+ */
+static __always_inline int dma_buf_walk_run(struct dma_buf_walk *walk,
+					    const struct dma_buf_build *build,
+					    enum dma_buf_walk_kind kind,
+					    struct dma_buf_run *run)
+{
+	int ret = dma_buf_walk_read(walk, kind);
+
+	if (ret)
+		return ret;
+
+	*run = walk->rest;
+	if (dma_buf_build_cuts(build, *run))
+		run->npages = build->max_pages;
+	while (walk->has_pages && run->npages > 1 &&
+	       !page_range_contiguous(phys_to_page(run->addr), run->npages))
+		run->npages /= 2;
+	return 0;
+}
 
 static size_t dma_buf_bytes(unsigned long npages)
 {
@@ -610,7 +636,7 @@ static int dma_buf_build_finish(struct dma_buf_build *build)
 /* Without caches to manage, dma-debug would complain of an IOVA it never saw. */
 static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
 {
-	return list->peer || list->route == DMA_BUF_ROUTE_BUS_ADDR ||
+	return list->attrs & DMA_ATTR_MMIO ||
 	       (list->route == DMA_BUF_ROUTE_IOVA &&
 		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) &&
 		!IS_ENABLED(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE));
@@ -686,6 +712,8 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
 			dma_buf_hw_unmap_phys(list->dev, addr + list->dma.offset,
 					      dma_buf_bytes(npages), list->dir,
 					      list->attrs);
+			if (!(i % DMA_BUF_UNMAP_BATCH))
+				cond_resched();
 		}
 		break;
 	case DMA_BUF_ROUTE_MAP_SG:
@@ -743,23 +771,25 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 		return ret;
 
 	dma_buf_build_pick_route(build, walk->index < walk->nr ||
-				 walk->rest.npages > build->max_pages);
-
-	/*
-	 * The room in the list is for what becomes the DMA addresses, and until
-	 * then for what is not kept. No walk has more runs than elements.
-	 */
-	here = build->peer || list->route == DMA_BUF_ROUTE_PER_RUN;
-	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
-			    here ? ARRAY_SIZE(list->one) : 0, walk->nr);
-	build->next = build->phys.first;
-	build->linear = list->route == DMA_BUF_ROUTE_BUS_ADDR;
-	if (build->linear && WARN_ON_ONCE(!IS_ALIGNED(build->offset, PAGE_SIZE)))
-		return -EIO;
+				 dma_buf_build_cuts(build, walk->rest));
 
 	/* Only bouncing limits the size, and neither MMIO nor an IOVA does. */
 	if (list->route == DMA_BUF_ROUTE_IOVA)
 		build->max_pages = DMA_BUF_RUN_MAX_PAGES;
+
+	/*
+	 * The room in the list is for what becomes the DMA addresses, and until
+	 * then for what is not kept. No walk has more runs than elements, but
+	 * for those that are cut.
+	 */
+	here = build->peer || list->route == DMA_BUF_ROUTE_PER_RUN;
+	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
+			    here ? ARRAY_SIZE(list->one) : 0,
+			    walk->nr + build->npages / build->max_pages);
+	build->next = build->phys.first;
+	build->linear = list->route == DMA_BUF_ROUTE_BUS_ADDR;
+	if (build->linear && WARN_ON_ONCE(!IS_ALIGNED(build->offset, PAGE_SIZE)))
+		return -EIO;
 	return 0;
 }
 
@@ -774,7 +804,7 @@ static __always_inline int dma_buf_build_read_as(struct dma_buf_build *build,
 	int ret;
 
 	for (;;) {
-		ret = dma_buf_walk_run(&walk, build->max_pages, kind, &run);
+		ret = dma_buf_walk_run(&walk, build, kind, &run);
 		if (ret || !run.npages || !dma_buf_writer_put(&phys, run))
 			break;
 		last = max(last, run.addr + PFN_PHYS(run.npages) - 1);
@@ -961,8 +991,9 @@ dma_buf_list_from_ranges(struct dma_buf_build *build, struct device *dev,
  * are until dma_buf_list_free().
  *
  * Context: May sleep.
- * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument or a
- * page of a device, -ENOMEM, or what else the DMA API returned.
+ * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument or a page of a
+ * device, -ENOMEM, -EINTR for a task that is being killed, or what else the DMA
+ * API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_pages(struct device *dev, struct page *const *pages,
@@ -995,8 +1026,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_pages, "DMA_BUF");
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument, a run that is
- * empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM, or what
- * else the DMA API returned.
+ * empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM, -EINTR for a
+ * task that is being killed, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_runs(struct device *dev, const struct phys_vec *runs,
@@ -1026,8 +1057,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_runs, "DMA_BUF");
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -EINVAL for an entry without a page, one
- * that is empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM, or
- * what else the DMA API returned.
+ * that is empty or not aligned, or a page of a device; -EOVERFLOW, -ENOMEM,
+ * -EINTR for a task that is being killed, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_sgt(struct device *dev, const struct sg_table *sgt,
@@ -1060,7 +1091,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -ENXIO if the DMA API cannot tell what is
- * behind the allocation, -ENOMEM, or what else it returned.
+ * behind the allocation, -ENOMEM, -EINTR for a task that is being killed, or what
+ * else it returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_coherent(struct device *dev, struct device *owner,
@@ -1100,8 +1132,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
  *
  * Context: May sleep.
  * Return: The list, or an ERR_PTR(): -EINVAL for a bad argument or a range that
- * is empty or not aligned, -EOVERFLOW, -ENOMEM, or what else the DMA API
- * returned.
+ * is empty or not aligned, -EOVERFLOW, -ENOMEM, -EINTR for a task that is being
+ * killed, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_phys(struct device *dev, const struct phys_vec *ranges,
@@ -1134,7 +1166,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_phys, "DMA_BUF");
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the device cannot reach the
  * ranges, which is the exporter's cue to use system memory instead and recorded
  * with its reason; -EINVAL for a bad argument or a range that is empty or not
- * aligned, -EOVERFLOW, -ENOMEM, or what else the DMA API returned.
+ * aligned, -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what
+ * else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_bar(struct dma_buf_attachment *attach,

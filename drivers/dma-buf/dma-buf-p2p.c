@@ -246,6 +246,29 @@ void dma_buf_route_failed(struct dma_buf_attachment *attach, int error)
 	trace_dma_buf_route(attach);
 }
 
+/**
+ * dma_buf_all_reach - do all importers reach the memory of the device?
+ * @dmabuf: the buffer
+ *
+ * For &dma_buf_ops.pin: a buffer that is pinned in there cannot be moved to where
+ * the others reach it.
+ *
+ * Context: Under the reservation lock.
+ * Return: true if all do, as far as they have attached by now.
+ */
+bool dma_buf_all_reach(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (!attach->peer2peer)
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_all_reach, "DMA_BUF");
+
 static void dma_buf_attachment_show(struct seq_file *m,
 				    const struct dma_buf_attachment *attach,
 				    const char *indent)

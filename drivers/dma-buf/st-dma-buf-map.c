@@ -133,6 +133,23 @@ static void bounced_memory_is_cut_at_whole_pages(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->max_mapped, 3 * PAGE_SIZE);
 }
 
+/* A limit is for the device, and this memory within its reach. */
+static void what_does_not_bounce_is_not_cut(struct kunit *test)
+{
+	struct model *m = test->priv;
+	const struct phys_vec vec[] = {
+		V(model_page(m, 1), 10), V(model_page(m, 20), 10),
+	};
+
+	m->max_mapping = 4 * PAGE_SIZE;
+	m->identity_to = model_page(m, 11) - 1;
+	expect_mapped(m, BUFFER_RUNS, vec, 1, DMA_BUF_ROUTE_PER_RUN, 1, 1);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
+	expect_mapped(m, BUFFER_RUNS, vec, 2, DMA_BUF_ROUTE_PER_RUN, 4, 2);
+	m->identity_to--;
+	expect_mapped(m, BUFFER_RUNS, vec, 1, DMA_BUF_ROUTE_PER_RUN, 3, 1);
+}
+
 static void mmio_is_never_cut(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -1106,6 +1123,9 @@ static void each_chunk_is_synced_once(struct kunit *test)
 	expect_syncs(m, BUFFER_PAGES, ram(m), 3, 3);
 	m->max_mapping = 2 * PAGE_SIZE;
 	expect_syncs(m, BUFFER_RUNS, ram(m), 3, 4);
+	/* What has no caches needs none of it. */
+	m->attrs = DMA_ATTR_MMIO;
+	expect_syncs(m, BUFFER_PHYS, bar, 3, 0);
 }
 
 static void iova_is_synced_if_there_are_caches(struct kunit *test)
@@ -1271,6 +1291,9 @@ static void identity_is_what_the_device_reaches(struct kunit *test)
 	/* dma-debug wants to see all of it. */
 	bool can_be = !IS_ENABLED(CONFIG_DMA_API_DEBUG);
 
+	if (IS_ENABLED(CONFIG_ARCH_HAS_PHYS_TO_DMA) || IS_ENABLED(CONFIG_KMSAN) ||
+	    (!IS_ENABLED(CONFIG_X86) && !IS_ENABLED(CONFIG_UML)))
+		kunit_skip(test, "a device without a bus is not coherent everywhere");
 	kunit_deactivate_static_stub(test, dma_buf_hw_map_is_identity);
 #define EXPECT_IDENTITY(is, last, attrs)				\
 	KUNIT_EXPECT_EQ(test, is,					\
@@ -1294,6 +1317,7 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(each_run_is_mapped_where_the_device_sees_it),
 	KUNIT_CASE(system_memory_beyond_the_mask_fails),
 	KUNIT_CASE(bounced_memory_is_cut_at_whole_pages),
+	KUNIT_CASE(what_does_not_bounce_is_not_cut),
 	KUNIT_CASE(mmio_is_never_cut),
 	KUNIT_CASE(what_needs_no_unmapping_is_not_unmapped),
 	KUNIT_CASE(need_to_unmap_is_asked_after_mapping),

@@ -5,6 +5,7 @@
 #include <kunit/static_stub.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/path.h>
 #include <linux/seq_file.h>
 
 #include "st-dma-buf-model.h"
@@ -356,6 +357,27 @@ static void system_memory_is_no_peer_over_a_private_link(struct kunit *test)
 	buffer_close(&b, list);
 }
 
+/* A path to it, as O_PATH makes one, keeps the buffer but not the file. */
+static void released_file_is_not_found(struct kunit *test)
+{
+	const struct phys_vec ram = V(model_page(test->priv, 3), 1);
+	struct dma_buf *dmabuf;
+	struct path path;
+	struct buffer b;
+
+	buffer_init(&b, test->priv, BUFFER_RUNS, &ram, 1);
+	buffer_export(&b);
+	dmabuf = b.dmabuf;
+	path = dmabuf->file->f_path;
+	path_get(&path);
+	__fput_sync(dmabuf->file);
+	KUNIT_EXPECT_PTR_EQ(test, b.dmabuf, dmabuf);
+	KUNIT_EXPECT_NULL(test, get_file_active(&dmabuf->file));
+	KUNIT_EXPECT_NULL(test, dmabuf->file);
+	path_put(&path);
+	KUNIT_EXPECT_NULL(test, b.dmabuf);
+}
+
 static char *fdinfo(struct buffer *b)
 {
 	struct kunit *test = b->m->test;
@@ -457,6 +479,7 @@ static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE(failed_mapping_is_recorded),
 	KUNIT_CASE(static_importer_pins_and_a_failed_pin_is_recorded),
 	KUNIT_CASE(system_memory_is_no_peer_over_a_private_link),
+	KUNIT_CASE(released_file_is_not_found),
 	KUNIT_CASE(fdinfo_has_the_records),
 	KUNIT_CASE(fdinfo_has_the_last_refusal),
 	KUNIT_CASE(each_reason_has_a_text_of_its_own),

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct device;
+struct dma_buf;
 struct dma_buf_attachment;
 
 /**
@@ -133,6 +134,7 @@ struct dma_buf_refusal {
 
 void dma_buf_peer2peer_deny(struct dma_buf_attachment *attach,
 			    enum dma_buf_p2p_reason reason);
+bool dma_buf_all_reach(struct dma_buf *dmabuf);
 void dma_buf_route_note(struct dma_buf_attachment *attach,
 			enum dma_buf_p2p_reason reason);
 const char *dma_buf_p2p_reason_text(enum dma_buf_p2p_reason reason);

@@ -431,7 +431,9 @@ static int bar_pin(struct dma_buf_attachment *attach)
 	struct bar_buffer *buf = attach->dmabuf->priv;
 	int ret = 0;
 
-	if (!attach->peer2peer)
+	/* Where it is pinned already it stays. */
+	if (!attach->peer2peer ||
+	    (!buf->pins && !dma_buf_all_reach(attach->dmabuf)))
 		ret = bar_fall_back(buf);
 	else if (buf->unplugged && !buf->pages)
 		ret = -ENODEV;
@@ -474,12 +476,8 @@ static int bar_begin_cpu_access(struct dma_buf *dmabuf,
 static int bar_end_cpu_access(struct dma_buf *dmabuf,
 			      enum dma_data_direction dir)
 {
-	int ret;
-
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
-
+	/* Not interruptible: few who call this look at what it returns. */
+	dma_resv_lock(dmabuf->resv, NULL);
 	dma_buf_sync_mappings_for_device(dmabuf, dir);
 	/* The BAR is mapped write-combined. */
 	wmb();

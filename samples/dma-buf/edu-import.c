@@ -81,7 +81,8 @@ static int edu_transfer(struct edu_import *imp, u64 offset, u32 len, bool write)
 		done += n;
 		skip = 0;
 	}
-	return 0;
+	/* A list may be shorter than its buffer. */
+	return done == len ? 0 : -EIO;
 }
 
 static const char *edu_fence_driver_name(struct dma_fence *fence)

@@ -438,6 +438,14 @@ static void run_script(const struct dma_buf_list *list, struct input *in)
 		step_chunk(&reader);
 }
 
+/* In how many parts a run that ends at @end is mapped */
+static u64 count_parts(u64 npages, u64 end, u64 max)
+{
+	if (!npages || end - 1 <= hw.identity_to)
+		return !!npages;
+	return npages / max + !!(npages % max);
+}
+
 /* In how many runs the buffer is mapped, if the memmap has no holes */
 static u64 count_runs(void)
 {
@@ -450,13 +458,13 @@ static u64 count_runs(void)
 	max = hw.attrs & DMA_ATTR_MMIO ? U64_MAX : max(max, 1UL);
 	for (i = 0; i < nr_segments; i++) {
 		if (!segments[i].phys || segments[i].phys != end) {
-			nr_runs += npages / max + !!(npages % max);
+			nr_runs += count_parts(npages, end, max);
 			npages = 0;
 		}
 		npages += segments[i].npages;
 		end = segments[i].phys + PFN_PHYS(segments[i].npages);
 	}
-	return nr_runs + npages / max + !!(npages % max);
+	return nr_runs + count_parts(npages, end, max);
 }
 
 /* An IOVA is asked for where it is of use and the parts fit its granule. */
@@ -516,7 +524,7 @@ void check_list(const struct dma_buf_list *list, enum shown shown,
 void check_sync(const struct dma_buf_list *list)
 {
 	enum dma_buf_route route = dma_buf_list_route(list);
-	bool skip = buffer.kind == KIND_BAR ||
+	bool skip = buffer.kind == KIND_BAR || hw.attrs & DMA_ATTR_MMIO ||
 		    (route == DMA_BUF_ROUTE_IOVA && !shim.sync);
 	bool table = route == DMA_BUF_ROUTE_MAP_SG;
 	int i;

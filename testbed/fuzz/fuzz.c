@@ -283,10 +283,13 @@ static void setup_hardware(const struct header *head)
 		.attrs = PICK(head->attrs, 0, DMA_ATTR_SKIP_CPU_SYNC,
 			      DMA_ATTR_CC_SHARED, DMA_ATTR_WRITE_COMBINE),
 	};
-	if (head->flags & 64 && !hw.iommu && !hw.map_ops)
+	if (head->flags & 64 && !hw.iommu && !hw.map_ops) {
 		hw.identity_to = min(hw.mask, PICK(head->gap, BIT(61) - 1,
 						   PFN_PHYS(RAM_END) - 1,
 						   PFN_PHYS(head->bounce) - 1));
+		/* What is beyond would wrap into it. */
+		hw.dma_offset = 0;
+	}
 	model_reset();
 }
 
@@ -313,10 +316,13 @@ static void judge_memory(const struct phys_vec *vecs, unsigned long nr)
 	for (i = 0; i < nr; i++) {
 		u64 start = vecs[i].paddr + buffer.provider.bus_offset;
 		u64 last = start + vecs[i].len - 1;
+		bool joined = i && vecs[i].paddr &&
+			      vecs[i].paddr == vecs[i - 1].paddr + vecs[i - 1].len;
 
 		if (buffer.has_pages && vecs[i].len && !is_system_run(&vecs[i]))
 			model_must_fail(EINVAL);
-		if (bus && (last < start || last > hw.mask))
+		/* The addresses end before it, or in the run that it is part of. */
+		if (bus && (last < start || last > hw.mask || (joined && !start)))
 			model_must_fail(EREMOTEIO);
 	}
 }

@@ -237,7 +237,7 @@ dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 
 	expect_made_with(dev, dir, attrs);
 	expect(attrs & DMA_ATTR_MMIO || size <= hw.max_mapping ||
-	       size == PAGE_SIZE);
+	       size == PAGE_SIZE || phys + size - 1 <= hw.identity_to);
 	expect(++hw.unpaused <= MAX_UNPAUSED);
 	if (phys + size - 1 <= hw.identity_to)
 		return map_add(MAP_PHYS, phys, phys, size) ? phys : map_failed();

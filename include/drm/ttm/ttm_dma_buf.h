@@ -56,12 +56,12 @@ struct ttm_dma_buf_funcs {
 };
 
 struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
-				   const struct dma_buf_ops *ops, int flags);
+				   const struct dma_buf_ops *ops, int flags,
+				   bool *is_new);
 void ttm_dma_buf_release(struct dma_buf *dmabuf);
 struct dma_buf_list *ttm_dma_buf_map(struct dma_buf_attachment *attach,
 				     enum dma_data_direction dir,
 				     const struct ttm_dma_buf_funcs *funcs);
-bool ttm_dma_buf_all_reach(struct dma_buf *dmabuf);
 void ttm_dma_buf_move_notify(struct ttm_buffer_object *bo);
 void ttm_dma_buf_revoke_all(struct ttm_device *bdev);
 

@@ -87,6 +87,7 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
  * @ops: operations of the driver, with ttm_dma_buf_release() or a function that
  *	calls it as &dma_buf_ops.release
  * @flags: such as DRM_CLOEXEC and DRM_RDWR
+ * @is_new: set to whether it made the dma-buf, or NULL
  *
  * For &drm_gem_object_funcs.export. The buffer gets its backing store here, so
  * that running out of memory is for the one who exports it. There is one dma-buf
@@ -97,7 +98,8 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
  * after drm_dev_unplug(), -ENOMEM, -EINTR.
  */
 struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
-				   const struct dma_buf_ops *ops, int flags)
+				   const struct dma_buf_ops *ops, int flags,
+				   bool *is_new)
 {
 	struct ttm_operation_ctx ctx = {
 		.interruptible = true,
@@ -107,6 +109,7 @@ struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
 	};
 	struct ttm_device *bdev = bo->bdev;
 	struct dma_buf *dmabuf;
+	bool found = false;
 	int ret;
 
 	ret = ttm_bo_setup_export(bo, &ctx);
@@ -119,6 +122,7 @@ struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
 		dmabuf = ERR_PTR(-ENODEV);
 	} else if (bo->export && get_file_active(&bo->export->file)) {
 		dmabuf = bo->export;
+		found = true;
 	} else {
 		if (bo->export)
 			ttm_dma_buf_forget(bo);
@@ -126,6 +130,8 @@ struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
 	}
 	mutex_unlock(&bdev->exports_lock);
 
+	if (is_new)
+		*is_new = !found;
 	return dmabuf;
 }
 EXPORT_SYMBOL_GPL(ttm_dma_buf_export);
@@ -153,29 +159,6 @@ void ttm_dma_buf_release(struct dma_buf *dmabuf)
 }
 EXPORT_SYMBOL_GPL(ttm_dma_buf_release);
 
-/**
- * ttm_dma_buf_all_reach - do all importers reach the device memory?
- * @dmabuf: the dma-buf
- *
- * For &dma_buf_ops.pin: a buffer that is pinned in device memory cannot be moved
- * to where the others reach it.
- *
- * Context: Under the reservation lock.
- * Return: true if all do, as far as they have attached by now.
- */
-bool ttm_dma_buf_all_reach(struct dma_buf *dmabuf)
-{
-	struct dma_buf_attachment *attach;
-
-	dma_resv_assert_held(dmabuf->resv);
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (!attach->peer2peer)
-			return false;
-	return true;
-}
-EXPORT_SYMBOL_GPL(ttm_dma_buf_all_reach);
-
 static struct dma_buf_list *
 ttm_dma_buf_map_pages(struct dma_buf_attachment *attach,
 		      enum dma_data_direction dir, struct ttm_buffer_object *bo)
@@ -190,7 +173,7 @@ ttm_dma_buf_map_pages(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EINVAL);
 
 	if (attach->peer2peer && bo->pin_count &&
-	    !ttm_dma_buf_all_reach(attach->dmabuf))
+	    !dma_buf_all_reach(attach->dmabuf))
 		dma_buf_route_note(attach, DMA_BUF_P2P_PINNED);
 
 	return dma_buf_list_from_pages(attach->dev, bo->ttm->pages,
@@ -327,19 +310,53 @@ void ttm_dma_buf_move_notify(struct ttm_buffer_object *bo)
 }
 EXPORT_SYMBOL_GPL(ttm_dma_buf_move_notify);
 
+/* How often a buffer is mapped where it is gone without the device. */
+static unsigned int ttm_dma_buf_count_device_maps(struct ttm_buffer_object *bo,
+						  struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+	unsigned int nr = 0;
+	bool here;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	here = bo->resource &&
+	       !ttm_manager_type(bo->bdev, bo->resource->mem_type)->use_tt;
+	/* Some are slow to unmap what has moved to system memory already. */
+	list_for_each_entry(attach, &dmabuf->attachments, node)
+		if (here || attach->p2p.peer)
+			nr += attach->p2p.nmaps;
+	return nr;
+}
+
+/* Returns how many mappings of device memory nobody is going to let go of. */
+static unsigned int ttm_dma_buf_revoke(struct ttm_buffer_object *bo,
+				       struct dma_buf *dmabuf)
+{
+	unsigned int nr;
+	bool pinned;
+
+	dma_resv_lock(dmabuf->resv, NULL);
+	nr = ttm_dma_buf_count_device_maps(bo, dmabuf);
+	pinned = bo->pin_count;
+	dma_resv_unlock(dmabuf->resv);
+
+	/* Whoever has pinned a buffer, to show it for example, does not unmap it. */
+	return nr && !pinned ? dma_buf_revoke_mappings(dmabuf) : nr;
+}
+
 /**
- * ttm_dma_buf_revoke_all - take all exported buffers back from the importers
+ * ttm_dma_buf_revoke_all - take device memory back from the importers
  * @bdev: the device
  *
  * For &pci_driver.remove, after drm_dev_unplug(), which makes ttm_dma_buf_map()
  * and ttm_dma_buf_export() fail from then on, and before the provider of the BAR
- * is gone, which is when remove() returns. Waits until all importers that have
- * &dma_buf_attach_ops.invalidate_mappings have unmapped.
+ * is gone, which is when remove() returns. Waits until the importers of what is
+ * not pinned have unmapped.
  *
- * Importers without did not promise that. Their mappings of system memory stay
- * good as long as the dma-buf exists. What they have pinned in device memory is
- * gone, and they keep the address it had: there is nothing left to do but to say
- * so in the kernel log.
+ * Mappings of system memory stay good as long as the dma-buf exists, and are left
+ * alone. What is pinned in device memory is gone, and the importers keep the
+ * address it had: there is nothing left to do but to say so in the kernel log.
  *
  * Context: May sleep, for as long as the importers need.
  */
@@ -360,7 +377,7 @@ void ttm_dma_buf_revoke_all(struct ttm_device *bdev)
 
 		/* Importers may drop the last reference to another one. */
 		mutex_unlock(&bdev->exports_lock);
-		if (dma_buf_revoke_mappings(dmabuf))
+		if (ttm_dma_buf_revoke(bo, dmabuf))
 			drm_warn(bo->base.dev,
 				 "a buffer of %zu bytes is still mapped by an importer that cannot let go\n",
 				 dmabuf->size);

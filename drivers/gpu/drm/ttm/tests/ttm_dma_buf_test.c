@@ -153,7 +153,7 @@ static int share_pin(struct dma_buf_attachment *attach)
 
 	if (!s->bo.pin_count) {
 		ret = share_validate(&s->bo,
-				     ttm_dma_buf_all_reach(attach->dmabuf));
+				     dma_buf_all_reach(attach->dmabuf));
 		if (ret)
 			return ret;
 	}
@@ -411,7 +411,7 @@ static void share_export(struct share *s)
 					     &ctx, NULL, NULL, share_destroy));
 	ttm_bo_unreserve(&s->bo);
 
-	s->dmabuf = ttm_dma_buf_export(&s->bo, &share_ops, 0);
+	s->dmabuf = ttm_dma_buf_export(&s->bo, &share_ops, 0, NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, s->dmabuf);
 }
 
@@ -879,19 +879,22 @@ static void exported_twice_is_one_dma_buf(struct kunit *test)
 {
 	struct share *s = share_init(test);
 	struct dma_buf *again;
+	bool is_new = true;
 
 	share_export(s);
-	again = ttm_dma_buf_export(&s->bo, &share_ops, 0);
+	again = ttm_dma_buf_export(&s->bo, &share_ops, 0, &is_new);
 	KUNIT_EXPECT_PTR_EQ(test, again, s->dmabuf);
+	KUNIT_EXPECT_FALSE(test, is_new);
 	dma_buf_put(again);
 
 	dma_buf_put(s->dmabuf);
 	flush_delayed_fput();
 	KUNIT_EXPECT_NULL(test, s->bo.export);
 
-	s->dmabuf = ttm_dma_buf_export(&s->bo, &share_ops, 0);
+	s->dmabuf = ttm_dma_buf_export(&s->bo, &share_ops, 0, &is_new);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, s->dmabuf);
 	KUNIT_EXPECT_PTR_EQ(test, s->bo.export, s->dmabuf);
+	KUNIT_EXPECT_TRUE(test, is_new);
 	share_fini(s);
 }
 
@@ -904,7 +907,7 @@ static void unplugged_is_neither_exported_nor_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -ENODEV);
 	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_REVOKED);
 	KUNIT_EXPECT_EQ(test, s->validations, 0);
-	KUNIT_EXPECT_PTR_EQ(test, ttm_dma_buf_export(&s->bo, &share_ops, 0),
+	KUNIT_EXPECT_PTR_EQ(test, ttm_dma_buf_export(&s->bo, &share_ops, 0, NULL),
 			    ERR_PTR(-ENODEV));
 	s->drm->unplugged = false;
 	share_close(s, &i);
@@ -943,6 +946,37 @@ static void removal_does_not_wait_for_static_importers(struct kunit *test)
 	share_close(s, &fixed);
 }
 
+static void removal_leaves_system_memory_alone(struct kunit *test)
+{
+	struct importer i = peer;
+	struct share *s = share_open(test, &i, NOWAY);
+
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+	i.told = 0;
+	s->drm->unplugged = true;
+	ttm_dma_buf_revoke_all(&s->bdev);
+	KUNIT_EXPECT_EQ(test, i.told, 0);
+	KUNIT_EXPECT_NOT_NULL(test, i.list);
+	share_expect_reached(s, i.list);
+	share_close(s, &i);
+}
+
+/* Whoever shows it cannot let go of it, and would be waited for forever. */
+static void removal_does_not_wait_for_who_has_pinned(struct kunit *test)
+{
+	struct importer i = peer;
+	struct share *s = share_open(test, &i, SWITCH);
+
+	share_set_pin(s, true);
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+	s->drm->unplugged = true;
+	ttm_dma_buf_revoke_all(&s->bdev);
+	KUNIT_EXPECT_EQ(test, i.told, 0);
+	KUNIT_EXPECT_NOT_NULL(test, i.list);
+	share_set_pin(s, false);
+	share_close(s, &i);
+}
+
 static struct kunit_case ttm_dma_buf_cases[] = {
 	KUNIT_CASE_PARAM(each_pair_is_mapped_where_it_should, pair_gen_params),
 	KUNIT_CASE(partly_visible_goes_to_system),
@@ -964,6 +998,8 @@ static struct kunit_case ttm_dma_buf_cases[] = {
 	KUNIT_CASE(unplugged_is_neither_exported_nor_mapped),
 	KUNIT_CASE(removal_waits_for_the_importer),
 	KUNIT_CASE(removal_does_not_wait_for_static_importers),
+	KUNIT_CASE(removal_leaves_system_memory_alone),
+	KUNIT_CASE(removal_does_not_wait_for_who_has_pinned),
 	{ }
 };
 
