@@ -956,7 +956,7 @@ static void removal_leaves_system_memory_alone(struct kunit *test)
 	s->drm->unplugged = true;
 	ttm_dma_buf_revoke_all(&s->bdev);
 	KUNIT_EXPECT_EQ(test, i.told, 0);
-	KUNIT_EXPECT_NOT_NULL(test, i.list);
+	KUNIT_ASSERT_NOT_NULL(test, i.list);
 	share_expect_reached(s, i.list);
 	share_close(s, &i);
 }
