@@ -155,6 +155,19 @@ TEST_F(p2p, pinned_buffer_stays)
 			      DMA_BUF_BAR_PLACE_SYSTEM));
 }
 
+TEST_F(p2p, buffer_is_pinned_where_all_importers_reach_it)
+{
+	struct p2p_dev other;
+
+	ASSERT_EQ(0, p2p_open(&other, EDU_NODES));
+	ASSERT_EQ(0, edu_attach(other.fd, self->buf, DMA_BUF_EDU_NO_PEER2PEER));
+	ASSERT_EQ(0, edu_attach(self->edu.fd, self->buf, DMA_BUF_EDU_PIN));
+	EXPECT_BYTES(self->buf, self->map);
+	ASSERT_EQ(0, edu_read(other.fd, 0, self->got, self->size));
+	EXPECT_EQ(0, memcmp(self->want, self->got, self->size));
+	close(other.fd);
+}
+
 TEST_F(p2p, contents_follow_a_move_under_an_importer)
 {
 	enum dma_buf_bar_place places[] = {
