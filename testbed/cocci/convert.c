@@ -267,7 +267,7 @@ static const struct dma_buf_ops pin_ops = {
 	.unmap_dma_buf = pin_unmap,
 };
 
-/* Left alone: others look at what is mapped. */
+/* What the attachments have mapped is synced, which is all that is done. */
 static struct sg_table *sync_map(struct dma_buf_attachment *attach,	/* match */
 				 enum dma_data_direction dir)
 {
@@ -288,9 +288,135 @@ static void sync_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
 }
 
+static int sync_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct buffer *buf = dmabuf->priv;
+	struct kept *a;
+
+	mutex_lock(&buf->lock);
+	list_for_each_entry(a, &buf->attachments, node)
+		if (a->mapped)
+			dma_sync_sgtable_for_cpu(a->dev, &a->table, dir);
+	mutex_unlock(&buf->lock);
+	return 0;
+}
+
+static int sync_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	struct buffer *buf = dmabuf->priv;
+	struct kept *a;
+
+	mutex_lock(&buf->lock);
+	list_for_each_entry(a, &buf->attachments, node)
+		if (a->mapped)
+			dma_sync_sgtable_for_device(a->dev, &a->table, dir);
+	mutex_unlock(&buf->lock);
+	return 0;
+}
+
 static const struct dma_buf_ops sync_ops = {
 	.map_dma_buf = sync_map,
 	.unmap_dma_buf = sync_unmap,
+	.begin_cpu_access = sync_begin,
+	.end_cpu_access = sync_end,
+};
+
+/* The same, with a kernel mapping to care for besides */
+static struct sg_table *heap_map(struct dma_buf_attachment *attachment,	/* match */
+				 enum dma_data_direction direction)
+{
+	struct kept *a = attachment->priv;
+	struct sg_table *table = &a->table;
+	int ret;
+
+	ret = dma_map_sgtable(attachment->dev, table, direction, 0);
+	if (ret)
+		return ERR_PTR(ret);
+
+	a->mapped = true;
+	return table;
+}
+
+static void heap_unmap(struct dma_buf_attachment *attachment,
+		       struct sg_table *table, enum dma_data_direction direction)
+{
+	struct kept *a = attachment->priv;
+
+	a->mapped = false;
+	dma_unmap_sgtable(attachment->dev, table, direction, 0);
+}
+
+static int heap_begin(struct dma_buf *dmabuf, enum dma_data_direction direction)
+{
+	struct buffer *buf = dmabuf->priv;
+	struct kept *a;
+
+	mutex_lock(&buf->lock);
+
+	if (buf->vmap_cnt)
+		invalidate_kernel_vmap_range(buf->vaddr, buf->size);
+
+	list_for_each_entry(a, &buf->attachments, node) {
+		if (!a->mapped)
+			continue;
+		dma_sync_sgtable_for_cpu(a->dev, &a->table, direction);
+	}
+	mutex_unlock(&buf->lock);
+
+	return 0;
+}
+
+static int heap_end(struct dma_buf *dmabuf, enum dma_data_direction direction)
+{
+	struct buffer *buf = dmabuf->priv;
+	struct kept *a;
+
+	mutex_lock(&buf->lock);
+
+	if (buf->vmap_cnt)
+		flush_kernel_vmap_range(buf->vaddr, buf->size);
+
+	list_for_each_entry(a, &buf->attachments, node) {
+		if (!a->mapped)
+			continue;
+		dma_sync_sgtable_for_device(a->dev, &a->table, direction);
+	}
+	mutex_unlock(&buf->lock);
+
+	return 0;
+}
+
+static const struct dma_buf_ops heap_ops = {
+	.map_dma_buf = heap_map,
+	.unmap_dma_buf = heap_unmap,
+	.begin_cpu_access = heap_begin,
+	.end_cpu_access = heap_end,
+};
+
+/* Left alone: others look at what is mapped. */
+static struct sg_table *seen_map(struct dma_buf_attachment *attach,	/* match */
+				 enum dma_data_direction dir)
+{
+	struct kept *a = attach->priv;
+
+	if (dma_map_sgtable(attach->dev, &a->table, dir, 0))
+		return ERR_PTR(-ENOMEM);
+	a->mapped = true;
+	return &a->table;
+}
+
+static void seen_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+		       enum dma_data_direction dir)
+{
+	struct kept *a = attach->priv;
+
+	a->mapped = false;
+	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
+}
+
+static const struct dma_buf_ops seen_ops = {
+	.map_dma_buf = seen_map,
+	.unmap_dma_buf = seen_unmap,
 };
 
 /* Left alone: the driver's own table, for its own device */
@@ -321,8 +447,8 @@ static struct dma_buf_list *list_map(struct dma_buf_attachment *attach,
 {
 	struct buffer *buf = attach->dmabuf->priv;
 
-	return dma_buf_list_from_pages(attach->dev, buf->pages, buf->npages,
-				       dir, 0);
+	return dma_buf_list_from_pages(attach, buf->pages, buf->npages, dir,
+				       0);
 }
 
 static const struct dma_buf_ops list_ops = {
