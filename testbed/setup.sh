@@ -35,6 +35,8 @@ gnuplot-nox	gnuplot
 [ "${1-}" != test ] && [ "${1-}" != fuzz ] || packages+='
 clang		clang
 libclang-rt-dev	/usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer*.a
+gcc-i686-linux-gnu	i686-linux-gnu-gcc
+libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 '
 [ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc

@@ -5,7 +5,7 @@
 #include "fuzz.h"
 
 /* Longest entry of a table, in pages */
-#define ENTRY_MAX	(UINT_MAX >> PAGE_SHIFT)
+#define ENTRY_MAX	(BIT_ULL(31) >> PAGE_SHIFT)
 
 /**
  * struct half - one half of a table while it is compared with the list
@@ -28,11 +28,12 @@ struct half {
 /* May @n pages at @addr become a part of the current entry? */
 static bool may_merge(const struct half *half, u64 addr, u64 n)
 {
-	enum dma_buf_route route = dma_buf_list_route(half->list);
+	enum dma_buf_route route = half->list->route;
 	bool peer = dma_buf_list_is_peer(half->list);
 	u64 max = peer ? ENTRY_MAX : hw.dev.max_seg_size >> PAGE_SHIFT;
 
-	if (route != DMA_BUF_ROUTE_IOVA && route != DMA_BUF_ROUTE_MAP_SG)
+	if (shim.one_length ||
+	    (route != DMA_BUF_ROUTE_IOVA && route != DMA_BUF_ROUTE_MAP_SG))
 		return false;
 	if (!half->npages || addr != half->addr)
 		return false;
@@ -73,15 +74,13 @@ static void compare_table(const struct dma_buf_list *list, struct sg_table *sgt)
 {
 	struct half pages = { list, sgt->sgl, sgt->orig_nents };
 	struct half addrs = { list, sgt->sgl, sgt->nents };
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 	u64 done, n;
 
-	cursor_init(&cursor, list);
-	dma_buf_cursor_show_pages(&cursor);
-	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		for (done = 0; done < chunk.npages; done += n) {
-			n = min(chunk.npages - done, (u64)ENTRY_MAX);
+			n = min(chunk.npages - done, ENTRY_MAX);
 			compare_addrs(&addrs, chunk.dma_addr + PFN_PHYS(done), n);
 			if (chunk.page)
 				compare_pages(&pages, chunk.page + done, n);
@@ -94,8 +93,8 @@ void check_bridge(struct dma_buf_list *list)
 {
 	struct sg_table *sgt;
 
-	/* One entry for each 4 GiB, so this is not for the longest ones. */
-	if (dma_buf_list_npages(list) > BIT(32))
+	/* One entry for each 2 GiB, so this is not for the longest ones. */
+	if (total_pages > BIT_ULL(44) >> PAGE_SHIFT)
 		return;
 
 	sgt = dma_buf_sgt_from_list(list);

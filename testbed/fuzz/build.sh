@@ -1,21 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build.sh OUTPUT-DIRECTORY [FLAG...]: the fuzzer, as OUTPUT-DIRECTORY/fuzz
+# build.sh OUTPUT-DIRECTORY 64|64k|32 [FLAG...]: the fuzzer, as OUTPUT-DIRECTORY/fuzz,
+# of a kernel that has 64 bit, 64 bit and pages of 64 KiB, or 32 bit and more memory
+# than these reach
 #
 # Every <linux/...> and <kunit/...> that the sources include and this repository
 # does not have becomes a file that includes shim.h. Coverage is counted in the
 # code that is tested, not in what tests it.
 set -eu
 SRC=$(cd "$(dirname "$0")" && pwd) TOP=$(cd "$(dirname "$0")/../.." && pwd)
-DRIVER=$TOP/drivers/dma-buf OUT=$1
-shift
+DRIVER=$TOP/drivers/dma-buf OUT=$1 VARIANT=$2
+shift 2
+
+link=()
+case $VARIANT in
+64) ;;
+64k) set -- -DPAGE_SHIFT=16 "$@" ;;
+32) # libFuzzer is C++, but there need not be a compiler for that.
+	set -- --target=i686-linux-gnu "$@"
+	link=(-nostdlib++ -l:libstdc++.so.6 -Xlinker -rpath -Xlinker /usr/i686-linux-gnu/lib
+	      -Xlinker -dynamic-linker -Xlinker /usr/i686-linux-gnu/lib/ld-linux.so.2) ;;
+*) echo "no such variant: $VARIANT" >&2; exit 2 ;;
+esac
 
 # The kernel adds to a NULL pointer what is zero, and overflows are for ASan to
 # see when somebody reads there.
 flags=(-g -O1 -std=gnu11 -Wall -Werror -fno-omit-frame-pointer
        -fsanitize=address -fsanitize=undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
        -I"$OUT/include" -I"$TOP/include" -I"$DRIVER" -I"$SRC" "$@")
-sources=("$DRIVER"/dma-buf-{list,map,sgt}.c)
+sources=("$DRIVER"/dma-buf-{from,list,map,sgt,unmap,walk}.c)
 
 rm -rf "$OUT/include"
 grep -hoE '#include <(linux|kunit)/[^>]*>' "${sources[@]}" "$DRIVER/dma-buf-internal.h" \
@@ -36,4 +49,4 @@ for source in "${sources[@]}" "$SRC"/*.c; do
 	clang "${flags[@]}" "${coverage[@]}" -c -o "$object" "$source"
 	objects+=("$object")
 done
-clang "${flags[@]}" -fsanitize=fuzzer -o "$OUT/fuzz" "${objects[@]}"
+clang "${flags[@]}" -fsanitize=fuzzer -o "$OUT/fuzz" "${objects[@]}" "${link[@]}"

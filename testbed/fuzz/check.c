@@ -12,17 +12,13 @@
  * struct piece - pages that follow each other as addresses and in memory
  * @pos: its first page, from the start of the list
  * @dma: DMA address
- * @phys: physical address
  * @npages: length
- * @chunk_end: where the chunk ends that it is a part of, without pages
  * @range_end: where the range ends
  */
 struct piece {
 	u64 pos;
 	u64 dma;
-	u64 phys;
 	u64 npages;
-	u64 chunk_end;
 	u64 range_end;
 };
 
@@ -72,7 +68,7 @@ static u64 dma_at(u64 pos)
 static void check_reached(const struct dma_buf_list *list,
 			  const struct dma_buf_chunk *chunk, u64 pos)
 {
-	bool for_bus = dma_buf_list_route(list) == DMA_BUF_ROUTE_BUS_ADDR;
+	bool for_bus = list->route == DMA_BUF_ROUTE_BUS_ADDR;
 	u64 done, mapped, wanted, left;
 
 	for (done = 0; done < chunk->npages; done += min(left, wanted)) {
@@ -85,12 +81,30 @@ static void check_reached(const struct dma_buf_list *list,
 	}
 }
 
-static void check_page(const struct dma_buf_chunk *chunk, u64 pos,
-		       enum shown shown)
+/* What the DMA addresses have to tell besides, or have not */
+static void check_phys(const struct dma_buf_list *list)
+{
+	bool linear = list->route == DMA_BUF_ROUTE_BUS_ADDR || hw.skipped ||
+		      (list->route == DMA_BUF_ROUTE_PER_RUN && hw.linear);
+	bool kept = linear || model_keeps_phys(list->route);
+
+	if (!total_pages)
+		return;
+	expect(dma_buf_list_shares_words(list) == linear);
+	expect(!list->phys == !kept);
+	expect(!list->phys_blocks || !linear);
+	expect(list->has_pages == (kept && buffer.has_pages));
+}
+
+static void check_page(const struct dma_buf_list *list,
+		       const struct dma_buf_chunk *chunk, u64 pos)
 {
 	u64 phys, n, done;
 
-	expect(chunk->page ? shown != SHOWN_NOT : shown != SHOWN);
+	expect(!chunk->page == !list->has_pages);
+	/* What is mapped by one call is one chunk. */
+	if (list->phys && list->route != DMA_BUF_ROUTE_MAP_SG)
+		expect(chunk->npages == part_at(pos));
 	if (!chunk->page)
 		return;
 
@@ -104,32 +118,29 @@ static void check_chunk(const struct dma_buf_chunk *chunk)
 {
 	u64 bytes = (u64)chunk->npages << PAGE_SHIFT;
 
-	expect(chunk->npages && chunk->npages <= U64_MAX >> PAGE_SHIFT);
+	expect(chunk->npages);
 	expect(IS_ALIGNED(chunk->dma_addr, PAGE_SIZE));
 	expect(chunk->dma_addr + bytes - 1 >= chunk->dma_addr);
 }
 
 /* The first pass, returns false if this is more than it has room for. */
-static bool read_pieces(const struct dma_buf_list *list, enum shown shown)
+static bool read_pieces(const struct dma_buf_list *list)
 {
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 
 	nr_pieces = 0;
 	npages_all = 0;
-	cursor_init(&cursor, list);
-	dma_buf_cursor_show_pages(&cursor);
-	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		if (nr_pieces == MAX_MAPS)
 			return false;
 		check_chunk(&chunk);
 		expect(chunk.npages <= total_pages - npages_all);
 		check_reached(list, &chunk, npages_all);
-		check_page(&chunk, npages_all, shown);
+		check_page(list, &chunk, npages_all);
 		pieces[nr_pieces++] = (struct piece) {
 			.pos = npages_all,
 			.dma = chunk.dma_addr,
-			.phys = chunk.page ? page_to_phys(chunk.page) : 0,
 			.npages = chunk.npages,
 		};
 		npages_all += chunk.npages;
@@ -155,31 +166,6 @@ static void find_ranges(void)
 		else
 			nr_ranges++;
 	}
-}
-
-static void check_chunks(const struct dma_buf_list *list)
-{
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk chunk;
-	unsigned long nchunks = 0;
-	unsigned int i = 0;
-	u64 pos = 0;
-
-	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
-		check_chunk(&chunk);
-		check_page(&chunk, pos, SHOWN_NOT);
-		expect(chunk.dma_addr == dma_at(pos));
-		pos += chunk.npages;
-		nchunks++;
-		/* It is no longer than the addresses go on. */
-		for (; i < nr_pieces && piece_end(&pieces[i]) <= pos; i++) {
-			expect(pieces[i].range_end >= pos);
-			pieces[i].chunk_end = pos;
-		}
-		expect(i == nr_pieces || pieces[i].pos == pos);
-	}
-	expect(pos == npages_all);
-	expect(nchunks == dma_buf_list_nchunks(list));
 }
 
 static void check_ranges(const struct dma_buf_list *list)
@@ -244,7 +230,8 @@ static void check_block_size(const struct dma_buf_list *list, u64 supported)
 	u64 want = 0, size = dma_buf_list_block_size(list, supported);
 	unsigned int bit;
 
-	for (bit = 64; bit-- && !want; ) {
+	supported = (unsigned long)supported;
+	for (bit = BITS_PER_LONG; bit-- && !want; ) {
 		if (supported & BIT(bit) && block_fits(BIT(bit)))
 			want = BIT(bit);
 	}
@@ -257,7 +244,6 @@ static void check_block_size(const struct dma_buf_list *list, u64 supported)
  * @cursor: the cursor
  * @pos: next page
  * @end: where its window ends
- * @shown: it yields pages
  * @size: size of its blocks
  * @block: the next of them, if there is one left
  * @nr_blocks: number of those
@@ -266,7 +252,6 @@ struct reader {
 	struct dma_buf_cursor cursor;
 	u64 pos;
 	u64 end;
-	bool shown;
 	u64 size;
 	u64 block;
 	u64 nr_blocks;
@@ -283,26 +268,6 @@ static void step_page(struct reader *reader)
 	expect(reader->pos < reader->end);
 	expect(addr == dma_at(reader->pos));
 	reader->pos++;
-}
-
-static void step_chunk(struct reader *reader)
-{
-	struct dma_buf_chunk chunk = dma_buf_cursor_next_chunk(&reader->cursor);
-	const struct piece *piece;
-	u64 end;
-
-	if (!chunk.npages) {
-		expect(reader->pos == reader->end);
-		return;
-	}
-	expect(reader->pos < reader->end);
-	check_chunk(&chunk);
-	expect(chunk.dma_addr == dma_at(reader->pos));
-	check_page(&chunk, reader->pos, reader->shown ? SHOWN : SHOWN_NOT);
-	piece = piece_at(reader->pos);
-	end = reader->shown ? piece_end(piece) : piece->chunk_end;
-	reader->pos += chunk.npages;
-	expect(reader->pos == min(reader->end, end));
 }
 
 static void expect_range(struct reader *reader, u64 addr)
@@ -380,20 +345,8 @@ static void open_window(struct reader *reader, const struct dma_buf_list *list,
 	dma_buf_cursor_init_part(&reader->cursor, list, pos, npages);
 	reader->pos = min(pos, npages_all);
 	reader->end = reader->pos + min(npages, npages_all - reader->pos);
-	reader->shown = false;
 	reader->size = 0;
 	reader->nr_blocks = 0;
-}
-
-static void grant_pages(struct reader *reader, const struct dma_buf_list *list)
-{
-	bool warn = hw.may_warn;
-
-	hw.may_warn = true;
-	reader->shown = dma_buf_cursor_grant_pages(&reader->cursor);
-	hw.may_warn = warn;
-	expect(reader->shown == buffer.granted);
-	reader->shown = reader->shown && buffer.has_pages;
 }
 
 static void read_on(struct reader *reader, unsigned int what, u8 arg)
@@ -401,14 +354,12 @@ static void read_on(struct reader *reader, unsigned int what, u8 arg)
 	unsigned int n;
 
 	for (n = 0; n <= (arg & 7); n++) {
-		if (what == 0)
+		if (what < 2)
 			step_page(reader);
-		else if (what == 1)
-			step_chunk(reader);
 		else if (what == 2)
 			step_range(reader);
 		else
-			step_block(reader, BIT(arg >> 2));
+			step_block(reader, BIT((arg >> 2) % BITS_PER_LONG));
 	}
 }
 
@@ -426,8 +377,6 @@ static void run_script(const struct dma_buf_list *list, struct input *in)
 
 			open_window(&reader, list, pos,
 				    op & 8 ? to : to - pos);
-			if (op & 16)
-				grant_pages(&reader, list);
 			if (op & 32)
 				check_block_size(list, pos << (to & 63));
 		}
@@ -435,50 +384,29 @@ static void run_script(const struct dma_buf_list *list, struct input *in)
 	}
 	/* What is left of the last one, as far as it is worth the time. */
 	while (reader.pos != reader.end && nr_pieces < 512)
-		step_chunk(&reader);
+		step_range(&reader);
 }
 
-/* In how many parts a run that ends at @end is mapped */
-static u64 count_parts(u64 npages, u64 end, u64 max)
+/* How many chunks there are */
+static u64 count_chunks(enum dma_buf_route route)
 {
-	if (!npages || end - 1 <= hw.identity_to)
-		return !!npages;
-	return npages / max + !!(npages % max);
-}
+	u64 pos, nr = 0;
 
-/* In how many runs the buffer is mapped, if the memmap has no holes */
-static u64 count_runs(void)
-{
-	bool table = buffer.has_pages && hw.map_ops;
-	u64 max = min(hw.max_mapping >> PAGE_SHIFT,
-		      table ? UINT_MAX >> PAGE_SHIFT : SIZE_MAX);
-	u64 nr_runs = 0, npages = 0, end = 0;
-	unsigned long i;
-
-	max = hw.attrs & DMA_ATTR_MMIO ? U64_MAX : max(max, 1UL);
-	for (i = 0; i < nr_segments; i++) {
-		if (!segments[i].phys || segments[i].phys != end) {
-			nr_runs += count_parts(npages, end, max);
-			npages = 0;
-		}
-		npages += segments[i].npages;
-		end = segments[i].phys + PFN_PHYS(segments[i].npages);
+	switch (route) {
+	case DMA_BUF_ROUTE_IOVA:
+		return 1;
+	case DMA_BUF_ROUTE_MAP_SG:
+		return model_table_nents();
+	default:
+		for (pos = 0; pos < total_pages; pos += part_at(pos))
+			nr++;
+		return nr;
 	}
-	return nr_runs + count_parts(npages, end, max);
-}
-
-/* An IOVA is asked for where it is of use and the parts fit its granule. */
-static bool iova_is_of_use(u64 nr_runs)
-{
-	return nr_runs > 1 && !(hw.attrs & DMA_ATTR_CC_SHARED) &&
-	       !(hw.iommu && hw.granule > PAGE_SIZE);
 }
 
 static void check_route(const struct dma_buf_list *list)
 {
-	u64 nr_runs = count_runs(), nchunks = dma_buf_list_nchunks(list);
 	enum dma_buf_route route = DMA_BUF_ROUTE_PER_RUN;
-	bool may_try_iova = false;
 
 	if (!total_pages)
 		route = DMA_BUF_ROUTE_NONE;
@@ -487,32 +415,28 @@ static void check_route(const struct dma_buf_list *list)
 		route = DMA_BUF_ROUTE_BUS_ADDR;
 	else if (buffer.has_pages && hw.map_ops)
 		route = DMA_BUF_ROUTE_MAP_SG;
-	else
-		may_try_iova = iova_is_of_use(nr_runs);
-	if (model_iova_exists())
+	else if (model_wants_iova())
 		route = DMA_BUF_ROUTE_IOVA;
 
-	expect(hw.iova_tried == may_try_iova);
-	expect(dma_buf_list_route(list) == route);
+	expect(list->route == route, "%d and not %d", list->route, route);
+	expect(list->attrs == model_attrs() && list->dir == hw.dir);
+	expect(list->bounced == hw.again);
+	expect(list->attach == (buffer.attach.dmabuf ? &buffer.attach : NULL));
 	expect(dma_buf_list_is_peer(list) == (buffer.kind == KIND_BAR));
-	if (route == DMA_BUF_ROUTE_IOVA)
-		expect(nchunks == 1);
-	else if (shim.sections && buffer.has_pages)
-		expect(nchunks >= nr_runs || route == DMA_BUF_ROUTE_MAP_SG);
-	else if (route != DMA_BUF_ROUTE_MAP_SG)
-		expect(nchunks == nr_runs);
+	expect(dma_buf_list_nchunks(list) == count_chunks(route));
+	if (route == DMA_BUF_ROUTE_PER_RUN)
+		expect(hw.skipped || hw.done == total_pages);
 }
 
-void check_list(const struct dma_buf_list *list, enum shown shown,
-		const struct input *script)
+void check_list(const struct dma_buf_list *list, const struct input *script)
 {
 	struct input in = *script;
 
 	check_route(list);
-	if (!read_pieces(list, shown))
+	check_phys(list);
+	if (!read_pieces(list))
 		return;
 	find_ranges();
-	check_chunks(list);
 	check_ranges(list);
 	check_pages(list);
 	check_block_size(list, U64_MAX);
@@ -523,21 +447,25 @@ void check_list(const struct dma_buf_list *list, enum shown shown,
 /* What needs syncing is synced once, each page in order. */
 void check_sync(const struct dma_buf_list *list)
 {
-	enum dma_buf_route route = dma_buf_list_route(list);
-	bool skip = buffer.kind == KIND_BAR || hw.attrs & DMA_ATTR_MMIO ||
-		    (route == DMA_BUF_ROUTE_IOVA && !shim.sync);
-	bool table = route == DMA_BUF_ROUTE_MAP_SG;
+	bool skip = list->attrs & DMA_ATTR_MMIO || !hw.need_sync;
+	bool table = list->route == DMA_BUF_ROUTE_MAP_SG;
 	int i;
 
+	/* Nobody syncs it otherwise. */
+	if (buffer.attach.dmabuf ? !buffer.ops.sync_mappings :
+				   hw.attrs & DMA_ATTR_SKIP_CPU_SYNC)
+		return;
+
 	for (i = 0; i < 4; i++) {
-		hw.synced = 0;
-		hw.sg_syncs = 0;
-		hw.sync_dir = i < 2 ? hw.dir : DMA_FROM_DEVICE;
-		if (i & 1)
-			dma_buf_list_sync_for_device(list, hw.sync_dir);
-		else
-			dma_buf_list_sync_for_cpu(list, hw.sync_dir);
-		expect(hw.synced == (skip || table ? 0 : total_pages));
-		expect(hw.sg_syncs == (!skip && table));
+		memset(&hw.sync, 0, sizeof(hw.sync));
+		hw.sync.dir = i < 2 ? hw.dir : DMA_FROM_DEVICE;
+		hw.unpaused = 0;
+		dma_buf_list_sync(list, hw.sync.dir, i & 1);
+		expect(hw.sync.npages == (skip || table ? 0 : total_pages));
+		expect(hw.sync.tables == (!skip && table && total_pages));
+		expect(skip || !total_pages || hw.sync.for_cpu == (i & 1));
 	}
+	memset(&hw.sync, 0, sizeof(hw.sync));
+	hw.sync.dir = hw.dir;
+	hw.unpaused = 0;
 }

@@ -14,10 +14,15 @@
  * Physical memory in pages: RAM, device memory of the generic kind, device memory
  * of p2pdma, all with struct pages, and a BAR without.
  */
-#define RAM_END		BIT(41)
+#if BITS_PER_LONG == 64
+#define RAM_END		(BIT_ULL(53) >> PAGE_SHIFT)
+#define BAR_START	(BIT_ULL(56) >> PAGE_SHIFT)
+#else
+#define RAM_END		(BIT_ULL(37) >> PAGE_SHIFT)
+#define BAR_START	(BIT_ULL(43) >> PAGE_SHIFT)
+#endif
 #define GENERIC_END	(RAM_END + BIT(20))
 #define P2P_END		(GENERIC_END + BIT(20))
-#define BAR_START	BIT(44)
 
 #define MAX_RUNS	1600UL
 #define MAX_PAGES	9000UL
@@ -25,6 +30,10 @@
 
 /* How many runs may be mapped before anybody else gets a chance to run */
 #define MAX_UNPAUSED	512
+
+/* Longest run, in pages: its bytes fit a size_t. */
+#define RUN_MAX		((u64)(SIZE_MAX >> PAGE_SHIFT))
+#define IOVA_MAX	(RUN_MAX / 2)
 
 #define expect(condition, ...) do {					\
 	if (!(condition))						\
@@ -49,10 +58,11 @@ enum kind {
  * @table: the ranges as a table, for KIND_SGT
  * @nr: number of vecs or pages
  * @has_pages: it is system memory
- * @granted: its exporter granted its pages
- * @attach: attachment of the importer, for KIND_BAR
+ * @ops: of the exporter
+ * @attach: attachment of the importer, without @dmabuf for memory of its own driver
  * @provider: memory of the exporter's device
- * @notes: how often the core noted that the DMA mask is in the way
+ * @notes: how often the core noted why it does not map
+ * @note: what it has to note
  */
 struct buffer {
 	enum kind kind;
@@ -61,45 +71,54 @@ struct buffer {
 	struct sg_table table;
 	unsigned long nr;
 	bool has_pages;
-	bool granted;
 	struct dma_resv resv;
+	struct dma_buf_ops ops;
 	struct dma_buf dmabuf;
 	struct dma_buf_attachment attach;
 	struct p2pdma_provider provider;
 	unsigned int notes;
+	enum dma_buf_p2p_reason note;
 };
 
 extern struct buffer buffer;
 
-/* The reference: which memory the pages of the buffer are, in order. */
+/*
+ * The reference: which memory the pages of the buffer are, in order. @segments is
+ * how they are described, @runs has neighbours joined.
+ */
 struct segment {
 	u64 phys;
 	u64 npages;
+	u64 pos;
 };
 
-extern struct segment segments[];
-extern unsigned long nr_segments;
+extern struct segment segments[], runs[];
+extern unsigned long nr_segments, nr_runs;
 extern u64 total_pages;
 
 /**
  * struct model - the hardware
  * @dev: the importer's device
  * @owner: the exporter's device
- * @attrs: what every call of the DMA API has to be made with
- * @dir: likewise
- * @sync_dir: direction of syncing
+ * @attrs: what the exporter maps with
+ * @dir: direction of the DMA
  * @iommu: the DMA API uses an IOMMU for @dev
  * @map_ops: @dev has dma_map_ops of its own
- * @identity_to: mapping what ends here or below is the identity, zero if nothing
+ * @coherent: it sees what is in the caches
+ * @identity: nothing has to be called for RAM
+ * @need_sync: syncing is of use, even if @coherent
  * @need_unmap: the DMA API wants to know when a mapping ends
  * @granule: page size of the IOMMU
  * @mask: highest address that @dev reaches
  * @max_mapping: what can be bounced at once, in bytes
+ * @max_run: longest run of RAM that is one for the device, in pages
  * @dma_offset: DMA address less physical address where nothing translates
- * @bounce: which of each eight mappings are bounced, which sets @need_unmap
+ * @bounce: which of each eight mappings are bounced even if in reach, or zero if
+ *	there are no bounce buffers
  * @bounce_from: number of the call from which on they are
  * @gap: what is left free after an address that was handed out
  * @sg_merge: longest segment that map_ops merge to, in bytes
+ * @sg_error: what they fail with
  * @misalign: the call of this number yields an address within a page
  * @fail_at: the call of this number fails
  * @alloc_fail_at: the allocation of this number fails
@@ -109,33 +128,40 @@ extern u64 total_pages;
  * @allocs: number of allocations so far
  * @allocated: number of allocations that exist
  * @pauses: how often was asked for a signal
- * @unpaused: number of calls since then
- * @iova_tried: somebody asked for an IOVA
+ * @unpaused: number of calls since anybody else could run
+ * @again: this is the second try, which may bounce
+ * @refused: errno for what the DMA API did not map in the first one, or zero
+ * @asked: somebody asked if there is anything to call
+ * @skipped: and there was not
+ * @done: how many pages were mapped by calls so far
+ * @linear: all DMA addresses so far have the same offset
  * @must_fail: there was a failure that the builder has to return
  * @may_warn: the input is worth a warning
  * @errors: bitmap of the errnos that the builder may return
- * @synced: number of pages that were synced, in order
- * @sg_syncs: number of tables that were
+ * @sync: what is synced now
  */
 struct model {
 	struct device dev;
 	struct device owner;
 	unsigned long attrs;
 	enum dma_data_direction dir;
-	enum dma_data_direction sync_dir;
 
 	bool iommu;
 	bool map_ops;
-	u64 identity_to;
+	bool coherent;
+	bool identity;
+	bool need_sync;
 	bool need_unmap;
 	unsigned long granule;
 	u64 mask;
 	size_t max_mapping;
+	u64 max_run;
 	u64 dma_offset;
 	u8 bounce;
 	unsigned int bounce_from;
 	u64 gap;
 	size_t sg_merge;
+	int sg_error;
 
 	unsigned int misalign;
 	unsigned int fail_at;
@@ -147,14 +173,24 @@ struct model {
 	unsigned int allocated;
 	unsigned int pauses;
 	unsigned int unpaused;
-	bool iova_tried;
+
+	bool again;
+	int refused;
+	bool asked;
+	bool skipped;
+	u64 done;
+	bool linear;
 
 	bool must_fail;
 	bool may_warn;
 	u64 errors[3];
 
-	u64 synced;
-	unsigned int sg_syncs;
+	struct {
+		enum dma_data_direction dir;
+		bool for_cpu;
+		u64 npages;
+		unsigned int tables;
+	} sync;
 };
 
 extern struct model hw;
@@ -162,14 +198,21 @@ extern struct model hw;
 void model_reset(void);
 void model_may_fail(int error);
 void model_must_fail(int error);
+void model_refuse(int error);
+unsigned long model_attrs(void);
+u64 model_max_pages(void);
+bool model_wants_iova(void);
+bool model_may_bounce(void);
+bool model_keeps_phys(enum dma_buf_route route);
+unsigned int model_table_nents(void);
 bool model_system_pfn(u64 pfn);
 u64 model_reached(u64 addr, u64 *npages, bool for_bus);
-bool model_iova_exists(void);
 void model_expect_clean(void);
 
 void expect_allocated(unsigned int n);
 
 u64 segment_at(u64 pos, u64 *npages);
+u64 part_at(u64 pos);
 
 /* The inline functions of the cursor, where coverage is counted. */
 void cursor_init(struct dma_buf_cursor *cursor, const struct dma_buf_list *list);
@@ -203,15 +246,7 @@ static inline u64 pick(const u64 *from, unsigned int n, u8 which)
 	pick((const u64 []) { __VA_ARGS__ }, \
 	     sizeof((const u64 []) { __VA_ARGS__ }) / sizeof(u64), which)
 
-/* Does the core still have the pages of a list? */
-enum shown {
-	SHOWN_NOT,
-	SHOWN,
-	SHOWN_MAYBE,
-};
-
-void check_list(const struct dma_buf_list *list, enum shown shown,
-		const struct input *script);
+void check_list(const struct dma_buf_list *list, const struct input *script);
 void check_sync(const struct dma_buf_list *list);
 void check_bridge(struct dma_buf_list *list);
 

@@ -34,7 +34,7 @@ void *shim_alloc(size_t size, bool zero)
 {
 	void *p;
 
-	expect(size && size <= PAGE_SIZE, "%zu bytes", size);
+	expect(size && size <= SZ_4K, "%zu bytes", size);
 	if (++hw.allocs == hw.alloc_fail_at) {
 		model_may_fail(ENOMEM);
 		return NULL;
@@ -76,7 +76,7 @@ size_t kmalloc_size_roundup(size_t size)
 
 /* Pages */
 
-#define MEMMAP	BIT(60)
+#define MEMMAP	BIT(BITS_PER_LONG - 4)
 
 static bool is_device_pfn(u64 pfn)
 {
@@ -102,7 +102,8 @@ bool pfn_valid(unsigned long pfn)
 
 struct page *pfn_to_page(unsigned long pfn)
 {
-	return (struct page *)(MEMMAP + shuffle(pfn) * sizeof(struct page));
+	return (struct page *)(MEMMAP +
+			       (unsigned long)shuffle(pfn) * sizeof(struct page));
 }
 
 unsigned long page_to_pfn(const struct page *page)

@@ -9,9 +9,12 @@
 
 struct model hw;
 
-/* Where the addresses are that do not follow from the physical ones */
-#define POOL		(hw.bounce ? BIT(61) : BIT(30))
-#define POOL_END	BIT(62)
+/*
+ * Where the addresses are that do not follow from the physical ones. Bounce buffers
+ * are a quarter of what the device reaches.
+ */
+#define POOL		(hw.bounce ? (hw.mask >> 1) + 1 : BIT_ULL(30))
+#define POOL_END	(hw.bounce ? POOL + (POOL >> 1) : BIT_ULL(62))
 
 enum map_kind {
 	MAP_NONE,
@@ -51,7 +54,7 @@ void model_reset(void)
 
 void model_may_fail(int error)
 {
-	hw.errors[error / 64] |= BIT(error % 64);
+	hw.errors[error / 64] |= BIT_ULL(error % 64);
 }
 
 void model_must_fail(int error)
@@ -65,18 +68,122 @@ static bool fails(void)
 	return ++hw.calls == hw.fail_at;
 }
 
+/* What cannot be done without a bounce buffer, or not at all */
+void model_refuse(int error)
+{
+	if (hw.again)
+		model_must_fail(ENOMEM);
+	else
+		hw.refused = error;
+}
+
+/* Are there copies that make bouncing right? */
+bool model_may_bounce(void)
+{
+	if (hw.attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
+		return false;
+	return buffer.attach.dmabuf ? buffer.ops.sync_mappings :
+				      !(hw.attrs & DMA_ATTR_SKIP_CPU_SYNC);
+}
+
+/* What calls of the DMA API have to be made with now */
+unsigned long model_attrs(void)
+{
+	if (hw.again)
+		return hw.attrs & ~DMA_ATTR_SKIP_CPU_SYNC;
+	return hw.attrs | (hw.attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN :
+						      DMA_ATTR_NO_BOUNCE);
+}
+
+/* The longest run that is mapped by one call */
+u64 model_max_pages(void)
+{
+	u64 max = RUN_MAX;
+
+	if (hw.again)
+		max = min(max, (u64)hw.max_mapping >> PAGE_SHIFT);
+	if (buffer.has_pages)
+		max = min(max, hw.max_run);
+	if (buffer.has_pages && hw.map_ops)
+		max = min(max, (u64)UINT_MAX >> PAGE_SHIFT);
+	return max(max, 1ULL);
+}
+
+/* One IOVA is wanted for more than one part, if these fit its granule. */
+bool model_wants_iova(void)
+{
+	bool bus = buffer.kind == KIND_BAR &&
+		   buffer.attach.p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR;
+
+	return hw.iommu && hw.granule <= PAGE_SIZE && !hw.map_ops && !bus &&
+	       !(hw.attrs & DMA_ATTR_CC_SHARED) &&
+	       (nr_runs > 1 || runs[0].npages > model_max_pages());
+}
+
+/* Are physical runs kept that the DMA addresses do not tell? */
+bool model_keeps_phys(enum dma_buf_route route)
+{
+	const struct dma_buf *dmabuf = buffer.attach.dmabuf;
+
+	if (buffer.kind == KIND_BAR)
+		return false;
+	if (dmabuf && buffer.attach.wants_runs)
+		return true;
+	return route == DMA_BUF_ROUTE_IOVA && !hw.coherent &&
+	       !(hw.attrs & DMA_ATTR_MMIO) &&
+	       (!(model_attrs() & DMA_ATTR_SKIP_CPU_SYNC) ||
+		(dmabuf && dmabuf->ops->sync_mappings));
+}
+
+static void expect_device(const struct device *dev)
+{
+	expect(dev == &hw.dev);
+}
+
 static void expect_made_with(const struct device *dev,
 			     enum dma_data_direction dir, unsigned long attrs)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	expect(dir == hw.dir);
-	expect(attrs == hw.attrs);
+	expect(attrs == model_attrs(), "%#lx and not %#lx", attrs, model_attrs());
+}
+
+/* What was refused is tried again with bouncing, when nothing is left of it. */
+static void begin_call(void)
+{
+	expect(++hw.unpaused <= MAX_UNPAUSED);
+	expect(!hw.skipped);
+	if (!hw.refused || hw.again)
+		return;
+
+	expect(model_may_bounce());
+	model_expect_clean();
+	hw.again = true;
+	hw.done = 0;
+	nr_maps = 0;
+	live_maps = 0;
+	hint = 0;
+}
+
+/* It is the next part of the buffer, as long as it can be. */
+static void expect_next(u64 phys, u64 size)
+{
+	u64 n;
+
+	expect(segment_at(hw.done, &n) == phys);
+	expect(size == PFN_PHYS(part_at(hw.done)), "%#llx and not %#llx",
+	       (unsigned long long)size,
+	       (unsigned long long)PFN_PHYS(part_at(hw.done)));
 }
 
 /* What is not bounced is never where the bounced ones are. */
-static bool in_pool(u64 addr, u64 size)
+static bool in_reach(u64 addr, u64 size)
 {
-	return addr + size - 1 >= POOL && addr < POOL_END;
+	u64 last = addr + size - 1;
+
+	if (last < addr || last > hw.mask)
+		return false;
+	return !hw.bounce || last < POOL || addr >= POOL_END;
 }
 
 static bool map_add(enum map_kind kind, u64 phys, u64 addr, u64 size)
@@ -101,7 +208,7 @@ static u64 take_addr(u64 size)
 {
 	u64 addr = next_addr;
 
-	next_addr += ALIGN(size, hw.granule) + hw.gap;
+	next_addr += ALIGN(size, max((u64)hw.granule, (u64)PAGE_SIZE)) + hw.gap;
 	return addr;
 }
 
@@ -133,26 +240,26 @@ u64 model_reached(u64 addr, u64 *npages, bool for_bus)
 		*npages = U64_MAX >> PAGE_SHIFT;
 		return addr - buffer.provider.bus_offset;
 	}
-
-	map = map_find(addr);
-	if (!map && addr <= hw.identity_to) {
-		*npages = ((hw.identity_to - addr) >> PAGE_SHIFT) + 1;
+	if (hw.skipped) {
+		expect(addr <= hw.mask, "%#llx", (unsigned long long)addr);
+		*npages = ((hw.mask - addr) >> PAGE_SHIFT) + 1;
 		return addr;
 	}
+
+	map = map_find(addr);
 	expect(map, "nothing at %#llx", (unsigned long long)addr);
-	expect(map->kind != MAP_LINK || addr - iova.addr < iova.synced);
 	*npages = (map->size - (addr - map->addr)) >> PAGE_SHIFT;
 	return map->phys + (addr - map->addr);
-}
-
-bool model_iova_exists(void)
-{
-	return iova.size;
 }
 
 bool model_system_pfn(u64 pfn)
 {
 	return pfn < GENERIC_END;
+}
+
+unsigned int model_table_nents(void)
+{
+	return mapped_table->nents;
 }
 
 void model_expect_clean(void)
@@ -164,10 +271,14 @@ void model_expect_clean(void)
 
 /* What a task, a device and its memory say when they are asked */
 
+void cond_resched(void)
+{
+	hw.unpaused = 0;
+}
+
 bool fatal_signal_pending(const void *task)
 {
 	expect(hw.pauses < MAX_MAPS, "no progress");
-	hw.unpaused = 0;
 	if (++hw.pauses != hw.signal_at)
 		return false;
 	model_must_fail(EINTR);
@@ -176,47 +287,76 @@ bool fatal_signal_pending(const void *task)
 
 bool dma_buf_hw_has_map_ops(struct device *dev)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	return hw.map_ops;
 }
 
 unsigned long dma_buf_hw_merge_boundary(struct device *dev)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	return hw.iommu ? hw.granule - 1 : 0;
 }
 
 size_t dma_buf_hw_max_mapping_size(struct device *dev)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	return hw.max_mapping;
 }
 
-u64 dma_buf_hw_addr_limit(struct device *dev)
+u64 dma_buf_hw_dma_mask(struct device *dev)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	return hw.mask;
 }
 
-bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
-				unsigned long attrs)
+bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last)
 {
-	expect(dev == &hw.dev);
-	expect(attrs == hw.attrs);
-	return last <= hw.identity_to;
+	expect_device(dev);
+	return last + hw.dma_offset <= hw.mask;
 }
 
+unsigned long dma_buf_hw_max_run(struct device *dev)
+{
+	expect_device(dev);
+	return hw.max_run;
+}
+
+bool dma_buf_hw_is_coherent(struct device *dev)
+{
+	expect_device(dev);
+	return hw.coherent;
+}
+
+bool dma_buf_hw_need_sync(struct device *dev)
+{
+	expect_device(dev);
+	return hw.need_sync;
+}
+
+/* Once for each list: what the answer is may change. */
+bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
+{
+	expect_device(dev);
+	expect(!hw.asked && attrs == model_attrs());
+	hw.asked = true;
+	hw.skipped = hw.identity &&
+		     !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_CC_SHARED)) &&
+		     (hw.coherent || attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	return !hw.skipped;
+}
+
+/* When all is mapped, as it may depend on what was. */
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
-	expect(dev == &hw.dev);
+	expect_device(dev);
 	return hw.need_unmap;
 }
 
 void dma_buf_route_note(struct dma_buf_attachment *attach,
 			enum dma_buf_p2p_reason reason)
 {
-	expect(attach == &buffer.attach);
-	expect(reason == DMA_BUF_P2P_DMA_MASK);
+	expect(attach == &buffer.attach && attach->dmabuf);
+	expect(reason == buffer.note, "%d and not %d", reason, buffer.note);
 	buffer.notes++;
 }
 
@@ -225,35 +365,42 @@ void dma_buf_route_note(struct dma_buf_attachment *attach,
 static dma_addr_t map_failed(void)
 {
 	/* Behind an IOMMU it is no matter of where the memory is. */
-	model_must_fail(buffer.kind == KIND_BAR && !hw.iommu ? EREMOTEIO :
-							       ENOMEM);
+	model_refuse(hw.iommu ? ENOMEM : EREMOTEIO);
 	return DMA_MAPPING_ERROR;
+}
+
+/* An address of the pool, or where the memory is if that is in reach */
+static bool find_addr(u64 phys, u64 size, unsigned long attrs, u64 *addr)
+{
+	*addr = phys + hw.dma_offset;
+	if (hw.iommu) {
+		*addr = take_addr(size);
+		return true;
+	}
+	if (in_reach(*addr, size) &&
+	    !(hw.calls >= hw.bounce_from && hw.bounce & BIT(hw.calls % 8)))
+		return true;
+	if (!hw.bounce || attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
+		return false;
+
+	expect(size <= max(hw.max_mapping, (size_t)PAGE_SIZE));
+	*addr = take_addr(size);
+	hw.need_unmap = true;
+	hw.need_sync = true;
+	return *addr + size <= POOL_END;
 }
 
 dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			enum dma_data_direction dir, unsigned long attrs)
 {
-	dma_addr_t addr = phys + hw.dma_offset;
+	u64 addr, first = segments[0].phys;
 
+	begin_call();
 	expect_made_with(dev, dir, attrs);
-	expect(attrs & DMA_ATTR_MMIO || size <= hw.max_mapping ||
-	       size == PAGE_SIZE || phys + size - 1 <= hw.identity_to);
-	expect(++hw.unpaused <= MAX_UNPAUSED);
-	if (phys + size - 1 <= hw.identity_to)
-		return map_add(MAP_PHYS, phys, phys, size) ? phys : map_failed();
-	if (fails())
+	expect(!model_wants_iova() && !(buffer.has_pages && hw.map_ops));
+	expect_next(phys, size);
+	if (fails() || !find_addr(phys, size, attrs, &addr))
 		return map_failed();
-
-	if (hw.iommu) {
-		addr = take_addr(size);
-	} else if (hw.calls >= hw.bounce_from && hw.bounce & BIT(hw.calls % 8)) {
-		hw.need_unmap = true;
-		addr = take_addr(size);
-		if (addr + size > POOL_END)
-			return map_failed();
-	} else if (hw.bounce && in_pool(addr, size)) {
-		return map_failed();
-	}
 	if (hw.calls == hw.misalign) {
 		addr += PAGE_SIZE / 2;
 		hw.may_warn = true;
@@ -261,6 +408,8 @@ dma_addr_t dma_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 	}
 	if (!map_add(MAP_PHYS, phys, addr, size))
 		return map_failed();
+	hw.linear = !hw.done || (hw.linear && addr - phys == maps[0].addr - first);
+	hw.done += size >> PAGE_SHIFT;
 	return addr;
 }
 
@@ -269,6 +418,7 @@ void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 {
 	unsigned int i;
 
+	expect(++hw.unpaused <= 2 * MAX_UNPAUSED);
 	expect_made_with(dev, dir, attrs);
 	expect(hw.need_unmap);
 	for (i = 0; i < nr_maps; i++) {
@@ -281,8 +431,6 @@ void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			return;
 		}
 	}
-	if (addr + size - 1 <= hw.identity_to)
-		return;
 	die(__FILE__, __LINE__, "unmapped", "what is not mapped: %#llx, %zu bytes",
 	    (unsigned long long)addr, size);
 }
@@ -292,16 +440,17 @@ void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size)
 {
-	expect(dev == &hw.dev);
-	expect(!iova.size && !state->__size);
+	begin_call();
+	expect_device(dev);
+	expect(model_wants_iova() && !iova.size && !state->__size);
 	expect(size && size >> PAGE_SHIFT == total_pages);
-	hw.iova_tried = true;
-	if (!hw.iommu)
-		return false;
 	if (fails() || next_addr + size - 1 < next_addr ||
-	    next_addr + size - 1 > hw.mask)
+	    next_addr + size - 1 > hw.mask) {
+		model_must_fail(ENOMEM);
 		return false;
+	}
 
+	memset(&iova, 0, sizeof(iova));
 	iova.addr = take_addr(size);
 	iova.size = size;
 	state->addr = iova.addr;
@@ -320,15 +469,17 @@ int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
 			 phys_addr_t phys, size_t offset, size_t size,
 			 enum dma_data_direction dir, unsigned long attrs)
 {
+	begin_call();
 	expect_iova(dev, state);
 	expect_made_with(dev, dir, attrs);
 	expect(offset == iova.linked && size <= iova.size - offset);
-	expect(++hw.unpaused <= MAX_UNPAUSED);
+	expect_next(phys, size);
 	if (fails() || !map_add(MAP_LINK, phys, iova.addr + offset, size)) {
 		model_must_fail(EADDRINUSE);
 		return -EADDRINUSE;
 	}
 	iova.linked += size;
+	hw.done += size >> PAGE_SHIFT;
 	return 0;
 }
 
@@ -345,6 +496,28 @@ int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 	return 0;
 }
 
+/*
+ * The DMA API syncs what is unmapped a granule at a time, so where there are caches
+ * to manage it must have been synced before, run by run.
+ */
+static void expect_destroyed_with(unsigned long attrs)
+{
+	unsigned long skip = attrs & DMA_ATTR_SKIP_CPU_SYNC;
+
+	expect((attrs | DMA_ATTR_SKIP_CPU_SYNC) ==
+	       (model_attrs() | DMA_ATTR_SKIP_CPU_SYNC));
+	if (model_attrs() & DMA_ATTR_SKIP_CPU_SYNC) {
+		expect(skip && !hw.sync.npages);
+		return;
+	}
+	if (attrs & DMA_ATTR_MMIO)
+		return;
+	expect(hw.coherent || skip);
+	expect(!hw.sync.npages || hw.sync.for_cpu);
+	expect(PFN_PHYS(hw.sync.npages) ==
+	       (skip && hw.need_sync ? iova.linked : 0));
+}
+
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 			     size_t size, enum dma_data_direction dir,
 			     unsigned long attrs)
@@ -352,8 +525,9 @@ void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	unsigned int i;
 
 	expect_iova(dev, state);
-	expect_made_with(dev, dir, attrs);
+	expect(dir == hw.dir);
 	expect(size == iova.linked);
+	expect_destroyed_with(attrs);
 	for (i = 0; i < nr_maps; i++) {
 		if (maps[i].kind == MAP_LINK)
 			map_remove(&maps[i]);
@@ -370,8 +544,7 @@ int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,
 	struct scatterlist *sg;
 	unsigned int i;
 
-	expect(dev == &hw.owner);
-	expect(attrs == DMA_ATTR_WRITE_COMBINE);
+	expect(dev == &hw.owner && attrs == DMA_ATTR_WRITE_COMBINE);
 	if (fails()) {
 		model_must_fail(ENXIO);
 		return -ENXIO;
@@ -394,6 +567,8 @@ static bool map_segment(struct scatterlist **at, struct scatterlist *out)
 	u64 len = 0, addr = next_addr;
 
 	do {
+		expect_next(sg_phys(sg), sg->length);
+		hw.done += sg->length >> PAGE_SHIFT;
 		if (!map_add(MAP_SG, sg_phys(sg), addr + len, sg->length))
 			return false;
 		len += sg->length;
@@ -427,24 +602,34 @@ int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist *sg = sgt->sgl, *out = sgt->sgl;
+	int error = hw.sg_error;
 
+	begin_call();
 	expect_made_with(dev, dir, attrs);
 	expect(hw.map_ops && !mapped_table);
+	if (hw.bounce & 1 && attrs & DMA_ATTR_NO_BOUNCE) {
+		error = EIO;
+		goto err_forget;
+	}
 	if (fails())
 		goto err_forget;
 
 	mapped_table = sgt;
 	for (sgt->nents = 0; sg; sgt->nents++, out = sg_next(out)) {
-		expect(sg->length <= hw.max_mapping || sg->length == PAGE_SIZE);
 		if (!map_segment(&sg, out))
 			goto err_forget;
 	}
+	expect(hw.done == total_pages);
 	return 0;
 
 err_forget:
 	forget_table();
-	model_must_fail(EREMOTE);
-	return -EREMOTE;
+	/* Only Xen, which limits the size, has bounce buffers. */
+	if (error == EIO && !hw.again && hw.max_mapping != SIZE_MAX)
+		model_refuse(EREMOTEIO);
+	else
+		model_must_fail(error);
+	return -error;
 }
 
 void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
@@ -455,23 +640,28 @@ void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 	forget_table();
 }
 
-/* Syncing: every page once, in order, and no call for two parts of an IOVA */
-
+/*
+ * Syncing: every page once, in order, what was mapped by one call by one call too.
+ * Nobody looks for what is behind an IOVA if there are no caches.
+ */
 static void sync_single(struct device *dev, u64 addr, size_t size,
-			enum dma_data_direction dir)
+			enum dma_data_direction dir, bool for_cpu)
 {
 	u64 mapped, n, left = size >> PAGE_SHIFT;
 
-	expect(dev == &hw.dev);
-	expect(dir == hw.sync_dir);
+	expect_device(dev);
+	expect(++hw.unpaused <= 2 * MAX_UNPAUSED);
+	expect(dir == hw.sync.dir);
+	expect(!hw.sync.npages || for_cpu == hw.sync.for_cpu);
 	expect(size && IS_ALIGNED(size, PAGE_SIZE));
+	expect((iova.size && hw.coherent) || left == part_at(hw.sync.npages));
+	hw.sync.for_cpu = for_cpu;
 	for (; left; left -= n) {
-		u64 phys = segment_at(hw.synced, &n);
+		u64 phys = segment_at(hw.sync.npages, &n);
 
 		expect(model_reached(addr, &mapped, false) == phys);
-		expect(!iova.size || left <= mapped);
 		n = min(n, min(mapped, left));
-		hw.synced += n;
+		hw.sync.npages += n;
 		addr += n << PAGE_SHIFT;
 	}
 }
@@ -479,33 +669,34 @@ static void sync_single(struct device *dev, u64 addr, size_t size,
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir)
 {
-	sync_single(dev, addr, size, dir);
+	sync_single(dev, addr, size, dir, true);
 }
 
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 				size_t size, enum dma_data_direction dir)
 {
-	sync_single(dev, addr, size, dir);
+	sync_single(dev, addr, size, dir, false);
 }
 
 static void sync_table(struct device *dev, struct sg_table *sgt,
-		       enum dma_data_direction dir)
+		       enum dma_data_direction dir, bool for_cpu)
 {
-	expect(dev == &hw.dev);
-	expect(dir == hw.sync_dir);
+	expect_device(dev);
+	expect(dir == hw.sync.dir);
 	expect(sgt == mapped_table);
-	hw.sg_syncs++;
+	hw.sync.for_cpu = for_cpu;
+	hw.sync.tables++;
 }
 
 void dma_buf_hw_sync_sgtable_for_cpu(struct device *dev, struct sg_table *sgt,
 				     enum dma_data_direction dir)
 {
-	sync_table(dev, sgt, dir);
+	sync_table(dev, sgt, dir, true);
 }
 
 void dma_buf_hw_sync_sgtable_for_device(struct device *dev,
 					struct sg_table *sgt,
 					enum dma_data_direction dir)
 {
-	sync_table(dev, sgt, dir);
+	sync_table(dev, sgt, dir, false);
 }

@@ -25,19 +25,28 @@ typedef u64 phys_addr_t;
 typedef u64 dma_addr_t;
 
 #define U64_MAX		UINT64_MAX
-#define BITS_PER_LONG	64
+#define BITS_PER_LONG	(8 * __SIZEOF_LONG__)
+#ifndef PAGE_SHIFT
 #define PAGE_SHIFT	12
+#endif
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
-#define PAGE_MASK	(~(PAGE_SIZE - 1))
+/* Signed, or it would cut physical addresses where these are longer */
+#define PAGE_MASK	(~((1L << PAGE_SHIFT) - 1))
 #define PFN_UP(x)	(((x) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 #define PFN_PHYS(x)	((phys_addr_t)(x) << PAGE_SHIFT)
 #define PHYS_PFN(x)	((unsigned long)((x) >> PAGE_SHIFT))
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
-#define noinline		__attribute__((noinline))
+#define noinline	__attribute__((noinline))
+#ifndef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
+#endif
 
+#define SZ_4K		0x1000
+#define SZ_2G		0x80000000
 #define BIT(n)		(1UL << (n))
+#define BIT_ULL(n)	(1ULL << (n))
 #define is_power_of_2(n)	((n) && !((n) & ((n) - 1)))
 #define GENMASK(h, l)	((~0UL >> (BITS_PER_LONG - 1 - (h))) & (~0UL << (l)))
 #define __ffs64(x)	__builtin_ctzll(x)
@@ -83,7 +92,7 @@ void shim_warn(const char *file, int line, const char *text);
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)
 #define EXPORT_SYMBOL_NS_GPL(symbol, ns)
 #define EXPORT_SYMBOL_FOR_MODULES(symbol, modules)
-#define KUNIT_STATIC_STUB_REDIRECT(...) do { } while (0)
+#define CONFIG_DMABUF_KUNIT_TEST	0
 #define kunit_get_current_test()	NULL
 
 /* The configuration is a part of the input. */
@@ -91,8 +100,7 @@ void shim_warn(const char *file, int line, const char *text);
 struct shim_config {
 	bool sections;		/* a memmap for each section of memory */
 	unsigned int section_shift;
-	bool sync;		/* caches need syncing */
-	bool debug;
+	bool one_length;	/* an entry of a table has one for both halves */
 };
 
 extern struct shim_config shim;
@@ -100,15 +108,13 @@ extern struct shim_config shim;
 #define IS_ENABLED(option)	(option)
 #define CONFIG_SPARSEMEM	true
 #define CONFIG_SPARSEMEM_VMEMMAP	(!shim.sections)
-#define CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU	shim.sync
-#define CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE	shim.sync
-#define CONFIG_DMABUF_DEBUG	shim.debug
+#define CONFIG_NEED_SG_DMA_LENGTH	(!shim.one_length)
 
 /* Scheduling */
 
 #define current		NULL
 #define might_sleep()	do { } while (0)
-#define cond_resched()	do { } while (0)
+void cond_resched(void);
 bool fatal_signal_pending(const void *task);
 
 /* Memory. The size that was asked for is what the sanitizer watches over. */
@@ -135,7 +141,11 @@ static inline void *shim_memcpy(void *to, const void *from, size_t n)
 /* Pages are addresses that nobody reads from. */
 
 struct page {
+#if BITS_PER_LONG == 64
 	u64 words[8];
+#else
+	u32 word;
+#endif
 };
 
 struct dev_pagemap {
@@ -183,7 +193,8 @@ void sg_set_page(struct scatterlist *sg, struct page *page, unsigned int len,
 #define sg_phys(sg)		(page_to_phys(sg_page(sg)) + (sg)->offset)
 #define sg_next(sg)		((sg)->end ? NULL : (sg) + 1)
 #define sg_dma_address(sg)	((sg)->dma_address)
-#define sg_dma_len(sg)		((sg)->dma_length)
+#define sg_dma_len(sg) \
+	(*(shim.one_length ? &(sg)->length : &(sg)->dma_length))
 #define for_each_sg(sgl, sg, n, i) \
 	for ((i) = 0, (sg) = (sgl); (i) < (n); (i)++, (sg) = sg_next(sg))
 #define for_each_sgtable_sg(sgt, sg, i) \
@@ -210,8 +221,10 @@ enum dma_data_direction {
 
 #define DMA_ATTR_WRITE_COMBINE	BIT(2)
 #define DMA_ATTR_SKIP_CPU_SYNC	BIT(5)
+#define DMA_ATTR_NO_WARN	BIT(8)
 #define DMA_ATTR_MMIO		BIT(10)
 #define DMA_ATTR_CC_SHARED	BIT(13)
+#define DMA_ATTR_NO_BOUNCE	BIT(15)
 
 #define DMA_MAPPING_ERROR	(~(dma_addr_t)0)
 #define dma_mapping_error(dev, addr) \
@@ -260,14 +273,20 @@ struct dma_resv {
 
 #include <linux/dma-buf-p2p.h>
 
+struct dma_buf_ops {
+	bool sync_mappings;
+};
+
 struct dma_buf {
 	struct dma_resv *resv;
+	const struct dma_buf_ops *ops;
 };
 
 struct dma_buf_attachment {
 	struct dma_buf *dmabuf;
 	struct device *dev;
 	bool peer2peer;
+	bool wants_runs;
 	struct dma_buf_p2p p2p;
 };
 
