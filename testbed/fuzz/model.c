@@ -109,7 +109,7 @@ u64 model_max_pages(void)
 	return max(max, 1ULL);
 }
 
-/* One IOVA is wanted for more than one part, if these fit its granule. */
+/* One IOVA is wanted where one part is not all, if they fit its granule. */
 bool model_wants_iova(void)
 {
 	bool bus = buffer.kind == KIND_BAR &&
@@ -117,7 +117,7 @@ bool model_wants_iova(void)
 
 	return hw.iommu && hw.granule <= PAGE_SIZE && !hw.map_ops && !bus &&
 	       !(hw.attrs & DMA_ATTR_CC_SHARED) &&
-	       (nr_runs > 1 || runs[0].npages > model_max_pages());
+	       total_pages && part_at(0) < total_pages;
 }
 
 /* Are physical runs kept that the DMA addresses do not tell? */
