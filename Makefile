@@ -2,6 +2,7 @@
 #: make TARGET [VARIABLE=value ...], or ./run where make is not installed
 #:
 #:   demo          real device-to-device DMA under QEMU, one table of results
+#:   machines      the same on other machines: arm64, arm, powerpc, i386, Xen, bouncing
 #:   test          all tests; the last line has the totals
 #:   kunit kunit-qemu selftest matrix objects cocci rollout test-series    one part of them
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
@@ -20,9 +21,10 @@
 #:   FORMAT=opts   for series: options of git format-patch, such as "-v2 --rfc"
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
+#:   MACHINE=names for machines: only these, of testbed/machines.table
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
-targets := demo test kunit kunit-qemu selftest matrix objects cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
+targets := demo machines test kunit kunit-qemu selftest matrix objects cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -1,35 +1,46 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kernel.sh fast|debug|kcsan|bench|bench-base [tree [out]] - build the kernel that QEMU boots
+# kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
+# bench, bench-base, or that of another machine, see machines.table
 #
-# Leaves arch/x86/boot/bzImage, the modules and usr/include in
-# build/kernel-<name>.
+# Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
 
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-config=$TOP/testbed/config
 name=${1-}
+x86="common p2p cma x86"
 case $name in
-fast)	fragments=("$config/fast.config") ;;
-debug)	fragments=("$config/fast.config" "$config/debug.config") ;;
-kcsan)	fragments=("$config/fast.config" "$config/kcsan.config") ;;
-bench)	fragments=("$config/bench.config" "$config/bench-kunit.config") ;;
-bench-base) fragments=("$config/bench.config") ;;
-*)	die "usage: kernel.sh fast|debug|kcsan|bench|bench-base [tree [out]]" ;;
+fast)	fragments="$x86 fast" ;;
+debug)	fragments="$x86 fast debug" ;;
+kcsan)	fragments="$x86 fast kcsan" ;;
+bench)	fragments="bench bench-kunit" ;;
+bench-base) fragments="bench" ;;
+arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
+arm64-64k) fragments="common p2p cma arm64 arm64-64k" ;;
+arm)	fragments="common cma arm dma-debug" ;;
+ppc64)	fragments="common p2p ppc64 dma-debug" ;;
+i386)	fragments="common cma x86 i386 dma-debug" ;;
+i386-pae) fragments="common cma x86 i386-pae dma-debug" ;;
+xen)	fragments="$x86 xen" ;;
+*)	die "usage: kernel.sh NAME [tree [out]]" ;;
 esac
+target "$name"
+read -ra fragments <<<"$fragments"
+fragments=("${fragments[@]/#/$TOP/testbed/config/}")
+fragments=("${fragments[@]/%/.config}")
 tree=$(realpath -m "${2:-$TREE}")
 out=$(realpath -m "${3:-$BUILD/kernel-$name}")
 [ -f "$tree/Kbuild" ] || die "no kernel tree in $tree: run ./run tree first"
 
-need make gcc bc bison flex
+need make gcc bc bison flex "${cross}gcc"
 space "$out" 2
-make=(make -C "$tree" "O=$out" "-j$JOBS" ARCH=x86_64 LOCALVERSION=)
+make=(make -C "$tree" "O=$out" "-j$JOBS" "ARCH=$arch" "CROSS_COMPILE=$cross" LOCALVERSION=)
 if command -v ccache >/dev/null; then
 	ccache_env
-	make+=("CC=ccache gcc")
+	make+=("CC=ccache ${cross}gcc")
 fi
 
 # Watch nothing but what the series is about, and that closely: what all of the
@@ -64,4 +75,4 @@ configure()
 }
 
 step "configuring the $name kernel" "$LOG/kernel-$name-config.log" configure
-step "building the $name kernel" "$LOG/kernel-$name.log" "${make[@]}" bzImage modules headers
+step "building the $name kernel" "$LOG/kernel-$name.log" "${make[@]}" "${image##*/}" modules headers

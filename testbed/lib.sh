@@ -37,6 +37,18 @@ worktree() {
 say() { printf '%s\n' "$*" >&2; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
+# target KERNEL: sets what depends on the architecture: arch and cross (the
+# compiler's prefix) for make, and image below the build
+target() {
+	case $1 in
+	arm64*)	arch=arm64 cross=aarch64-linux-gnu- image=arch/arm64/boot/Image ;;
+	arm*)	arch=arm cross=arm-linux-gnueabihf- image=arch/arm/boot/zImage ;;
+	ppc64*)	arch=powerpc cross=powerpc64-linux-gnu- image=vmlinux ;;
+	i386*)	arch=i386 cross=i686-linux-gnu- image=arch/x86/boot/bzImage ;;
+	*)	arch=x86_64 cross='' image=arch/x86/boot/bzImage ;;
+	esac
+}
+
 # What of allmodconfig makes objects big or slow, or turns any warning into an
 # error: arguments of scripts/config
 LEAN=(-d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR -d DRM_XE_WERROR -d DRM_I915_WERROR

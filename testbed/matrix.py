@@ -45,26 +45,29 @@ def pairs(text):
         return None
 
 
-def read_table(path):
-    rows = []
+def read_fields(path):
+    """Yield the fields of each line; one that ends in a backslash goes on."""
     joined = ''
     with open(path, encoding='utf-8') as table:
-        for number, line in enumerate(table, 1):
+        for line in table:
             line = joined + line.strip()
             joined = line[:-1] if line.endswith('\\') else ''
             if joined or not line or line.startswith('#'):
                 continue
-            fields = [field.strip() for field in line.split('|')]
-            if len(fields) != len(FIELDS):
-                die(f'{path}:{number}: {len(fields)} fields, not {len(FIELDS)}')
-            row = dict(zip(FIELDS, fields))
-            row['expect'] = [pairs(part) for part in row['expect'].split(';')]
-            if not all(row['expect']):
-                die(f'{path}:{number}: expected results are key=value pairs')
-            rows.append(row)
+            yield [field.strip() for field in line.split('|')]
     if joined:
         die(f'{path}: ends in the middle of a row')
-    return rows
+
+
+def make_row(path, fields, names=FIELDS):
+    where = f'{path}: "{fields[0]}"'
+    if len(fields) != len(names):
+        die(f'{where}: {len(fields)} fields, not {len(names)}')
+    row = dict(zip(names, fields))
+    row['expect'] = [pairs(part) for part in row['expect'].split(';')]
+    if not all(row['expect']):
+        die(f'{where}: expected results are key=value pairs')
+    return row
 
 
 def judge(row, status, results):
@@ -79,16 +82,21 @@ def judge(row, status, results):
         for key, value in expect.items():
             if result.get(key) != value:
                 return f'{key} is {result.get(key, "missing")}, not {value}'
-        if not {'verified', 'pixels'} & expect.keys() and int(result.get('verified', 0)) <= 0:
+        if not {'verified', 'pixels', 'failed'} & expect.keys() and int(result.get('verified', 0)) <= 0:
             return 'no bytes verified'
     return ''
 
 
 def boot(row, options):
+    """Boot the machine of a row of the matrix."""
+    launch(row, options, ['-k', options.image, '-i', options.initramfs, '-t', row['topology'],
+                          '-d', row['devices'], '-c', row['cpu'], '-m', row['iommu']])
+
+
+def launch(row, options, arguments, count=None):
+    """Run qemu.sh, and put down in the row what the guest said and if that is right."""
     log = os.path.join(options.log, row['name'] + '.log')
-    command = [os.path.join(HERE, 'qemu.sh'), '-k', options.image,
-               '-i', options.initramfs, '-l', log, '-t', row['topology'],
-               '-d', row['devices'], '-c', row['cpu'], '-m', row['iommu'], '-a', row['args'],
+    command = [os.path.join(HERE, 'qemu.sh'), *arguments, '-l', log, '-a', row['args'],
                '-r', row['run'], '-s', str(options.timeout)]
     start = time.monotonic()
     screen = None
@@ -108,6 +116,8 @@ def boot(row, options):
                       re.findall(r'^result: (.*)$', text, re.M)]
     if screen and row['results'] and row['results'][0]:
         row['results'][0]['pixels'] = str(screen.right_pixels())
+    if count:
+        count(row, log)
     row['why'] = judge(row, run.returncode, row['results'])
     if row['why']:
         verdict = re.findall(r'^testbed: verdict fail: (.*)$', text, re.M)
@@ -117,19 +127,26 @@ def boot(row, options):
           f'{time.monotonic() - start:.1f} s', file=sys.stderr, flush=True)
 
 
-def print_table(rows):
+def print_table(rows, machine_names=('topology', 'cpu', 'iommu')):
     used = [column for column in COLUMNS if
             any(column in (result or {}) for row in rows for result in row['results'])]
-    lines = [['scenario', 'topology', 'cpu', 'iommu', *used, '']]
+    lines = [['scenario', *machine_names, *used, '']]
     for row in rows:
-        machine = [row['name'], row['topology'], row['cpu'], row['iommu']]
+        machine = [row['name'], *(row[name] for name in machine_names)]
         for result in row['results'] or [{}]:
             values = [(result or {}).get(column, '-') for column in used]
             lines.append(machine + values + ['FAILED' if row['why'] else 'ok'])
-            machine = [''] * 4
+            machine = [''] * len(machine)
     widths = [max(map(len, column)) for column in zip(*lines)]
     for line in lines:
         print('  '.join(map(str.ljust, line, widths)).rstrip())
+
+
+def complain(failed):
+    sys.stdout.flush()
+    for row in failed:
+        print(': '.join([row['name'], row['why'], *row['detail']]) +
+              f' (see {os.path.relpath(row["log"])})', file=sys.stderr)
 
 
 def parse_options():
@@ -159,7 +176,7 @@ def parse_options():
 
 def main():
     options = parse_options()
-    rows = read_table(options.table)
+    rows = [make_row(options.table, fields) for fields in read_fields(options.table)]
     if options.names:
         unknown = set(options.names) - {row['name'] for row in rows}
         if unknown:
@@ -185,10 +202,7 @@ def main():
         for number, row in enumerate(rows, 1):
             word = 'not ok' if row['why'] else 'ok'
             print(f'{word} {number} - matrix {options.kernel}: {row["name"]}')
-    sys.stdout.flush()
-    for row in failed:
-        print(': '.join([row['name'], row['why'], *row['detail']]) +
-              f' (see {os.path.relpath(row["log"])})', file=sys.stderr)
+    complain(failed)
     verified = len(rows) - len(failed)
     if options.demo:
         print(f'demo: {len(rows)} scenarios, {verified} verified')
@@ -197,4 +211,5 @@ def main():
     sys.exit(1 if failed else 0)
 
 
-main()
+if __name__ == '__main__':
+    main()

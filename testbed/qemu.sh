@@ -12,14 +12,18 @@ set -eu
 usage()
 {
 	cat >&2 <<-'END'
-	usage: qemu.sh -k bzImage -i initramfs [options]
+	usage: qemu.sh -k image -i initramfs [options]
+	  -A machine   q35 (default), virt for arm64, virt32 for arm, pseries, or xen:
+	               q35 with a hypervisor, which lies next to the image
 	  -t topology  switch, multifunction, rootports, flat (default), or split:
 	               as switch, and a second edu on a root port of its own
 	  -d devices   exporters next to edu, comma separated: ivshmem (default),
 	               qxl, virtio-gpu
-	  -c cpu       any QEMU name; peer-to-peer through the host bridge is
+	  -c cpu       any QEMU name; on q35 peer-to-peer through the host bridge is
 	               allowed on EPYC (default), refused on Skylake-Server
 	  -m iommu     none (default), dma or passthrough
+	  -b bits      width of edu's addresses (default 64; on its own it has 28)
+	  -N           PCI is not coherent (virt)
 	  -v sizes     VRAM of each ivshmem, comma separated (default 64M)
 	  -r command   what the guest runs
 	  -a args      more kernel arguments
@@ -39,10 +43,12 @@ die()
 	exit 2
 }
 
-kernel='' initrd='' topology=flat devices=ivshmem cpu=EPYC iommu=none vram=64M run=true
+kernel='' initrd='' topology=flat devices=ivshmem cpu='' iommu=none vram=64M run=true
 args='' qargs='' cpus=1 threads=single memory=512M seconds=120 log=
-while getopts k:i:t:d:c:m:v:r:a:q:n:pg:s:l: opt; do
+kind=q35 bits=64 coherent=1
+while getopts k:i:t:d:c:m:v:r:a:q:n:pg:s:l:A:b:N opt; do
 	case $opt in
+	A) kind=$OPTARG ;;	b) bits=$OPTARG ;;	N) coherent='' ;;
 	k) kernel=$OPTARG ;;	i) initrd=$OPTARG ;;	t) topology=$OPTARG ;;
 	d) devices=$OPTARG ;;	c) cpu=$OPTARG ;;	m) iommu=$OPTARG ;;
 	v) vram=$OPTARG ;;	r) run=$OPTARG ;;	a) args=$OPTARG ;;
@@ -56,36 +62,70 @@ if [ -z "$kernel" ] || [ -z "$initrd" ]; then
 fi
 [ -r "$kernel" ] || die "no kernel in $kernel"
 [ -r "$initrd" ] || die "no initramfs in $initrd"
-command -v qemu-system-x86_64 >/dev/null ||
-	die "qemu-system-x86_64 is missing: install qemu-system-x86"
+case $kind in
+q35|xen) system=qemu-system-x86_64 package=qemu-system-x86 console=ttyS0 ;;
+virt)	system=qemu-system-aarch64 package=qemu-system-arm console=ttyAMA0 ;;
+virt32)	system=qemu-system-arm package=qemu-system-arm console=ttyAMA0 ;;
+pseries) system=qemu-system-ppc64 package=qemu-system-ppc console=hvc0 ;;
+*)	die "unknown machine $kind: q35, virt, virt32, pseries or xen" ;;
+esac
+command -v "$system" >/dev/null || die "$system is missing: install $package"
 case $run in *\"*) die "the guest command must not contain double quotes" ;; esac
 
 # One thread per CPU is not safe while a BAR moves, as each does for a moment when a
 # bus is scanned and a device found. A CPU that is at the registers of another device
 # then finds those of a third, or QEMU crashes, 7.2 and 10.0 alike: the index in the
 # TLB is of the memory map before, the table it is looked up in of the one after.
-qemu=(qemu-system-x86_64 -accel "tcg,thread=$threads" -cpu "$cpu" -smp "$cpus" -m "$memory"
+qemu=("$system" -accel "tcg,thread=$threads" -smp "$cpus" -m "$memory"
       -nodefaults -no-user-config -display none -no-reboot -serial stdio)
 
 scratch=()
 trap 'rm -f "${scratch[@]}"' EXIT
 
+# What TCG has of these machines: the rest is in the way of firmware and hypervisors.
 translated=
-case $iommu in
-none)
+case $kind-$iommu in
+virt-none)
+	machine=virt cpu=${cpu:-cortex-a57} ;;
+virt-dma)
+	machine=virt,iommu=smmuv3 cpu=${cpu:-cortex-a57} args="iommu.strict=1 $args" ;;
+virt-passthrough)
+	machine=virt,iommu=smmuv3 cpu=${cpu:-cortex-a57} args="iommu.passthrough=1 $args" ;;
+virt32-none)
+	machine=virt cpu=${cpu:-cortex-a15} ;;
+pseries-none)
+	cpu=${cpu:-POWER9}
+	machine=pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off ;;
+xen-none)
+	# An IRET that is emulated reads the stack with the rights of the kernel, and
+	# MWAIT knows less than Xen makes of it.
+	machine=q35 cpu=${cpu:-EPYC,-smap,-monitor} ;;
+q35-none)
 	machine=q35 ;;
-dma)
+q35-dma)
 	machine=q35,kernel-irqchip=split
 	translated=,iommu_platform=on
 	qemu+=(-device intel-iommu,aw-bits=48)
 	args="intel_iommu=on iommu.strict=1 $args" ;;
-passthrough)
+q35-passthrough)
 	machine=q35,kernel-irqchip=split
 	qemu+=(-device intel-iommu,aw-bits=48)
 	args="intel_iommu=on iommu=pt $args" ;;
 *)
-	die "unknown iommu $iommu: none, dma or passthrough" ;;
+	die "$kind has no iommu $iommu: none, dma or passthrough" ;;
 esac
+qemu+=(-cpu "${cpu:-EPYC}")
+
+# QEMU writes the tree that it would boot with, and adds to another one what it was
+# told here: the file has to be the one of this very machine.
+if [ -z "$coherent" ]; then
+	command -v fdtput >/dev/null || die "fdtput is missing: install device-tree-compiler"
+	dtb=$(mktemp --suffix=.dtb)
+	scratch+=("$dtb")
+	"${qemu[@]}" -machine "$machine,dumpdtb=$dtb" >/dev/null 2>&1 || die "cannot write a device tree"
+	fdtput -d "$dtb" /pcie@10000000 dma-coherent || die "no dma-coherent in the device tree"
+	qemu+=(-dtb "$dtb")
+fi
 qemu+=(-machine "$machine")
 
 case $topology in
@@ -133,7 +173,7 @@ udmabuf_shim()
 	qemu=(env "LD_PRELOAD=$shim" "${qemu[@]}")
 }
 
-edu=edu,dma_mask=0xffffffffffffffff
+edu=edu,dma_mask=$(printf '%#x' $((bits < 64 ? (1 << bits) - 1 : -1)))
 place 0 "$edu"
 n=1
 for device in ${devices//,/ }; do
@@ -166,8 +206,18 @@ done
 
 # A busy host may be late with the ticks that the kernel counts when it boots.
 # shellcheck disable=SC2206 # the caller's words
-qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append
-       "console=ttyS0 panic=-1 oops=panic log_buf_len=4M printk.devkmsg=on no_timer_check $args run=\"$run\"")
+args="panic=-1 oops=panic log_buf_len=4M printk.devkmsg=on no_timer_check $args run=\"$run\""
+if [ "$kind" = xen ]; then
+	# Commas separate the modules of a multiboot kernel, doubled they do not.
+	xen=$(dirname "$kernel")/xen
+	[ -r "$xen" ] || die "no hypervisor in $xen"
+	# shellcheck disable=SC2206
+	qemu+=($qargs -kernel "$xen" -append "com1=115200,8n1 console=com1 loglvl=all guest_loglvl=all dom0_mem=512M"
+	       -initrd "$kernel console=hvc0 ${args//,/,,},$initrd")
+else
+	# shellcheck disable=SC2206
+	qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append "console=$console $args")
+fi
 
 # What QEMU cannot emulate of the CPU, IOMMU faults that we provoke, and what the
 # shim does not do for a buffer that is scattered and never shown

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Install what the demo needs, or say what to install; "setup.sh test", "fuzz" or
-# "bench": what these need, too.
+# Install what the demo needs, or say what to install; "setup.sh test", "fuzz",
+# "bench" or "machines": what these need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -40,6 +40,22 @@ libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 '
 [ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
+'
+# A cross compiler does not come with its libc unless it is asked for.
+[ "${1-}" != test ] && [ "${1-}" != machines ] || packages+='
+device-tree-compiler	fdtput
+gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
+libc6-dev-arm64-cross	/usr/aarch64-linux-gnu/lib/libc.a
+qemu-system-arm	qemu-system-aarch64
+'
+[ "${1-}" != machines ] || packages+='
+gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
+gcc-i686-linux-gnu	i686-linux-gnu-gcc
+gcc-powerpc64-linux-gnu	powerpc64-linux-gnu-gcc
+libc6-dev-armhf-cross	/usr/arm-linux-gnueabihf/lib/libc.a
+libc6-dev-i386-cross	/usr/i686-linux-gnu/lib/libc.a
+libc6-dev-ppc64-cross	/usr/powerpc64-linux-gnu/lib/libc.a
+qemu-system-ppc	qemu-system-ppc64
 '
 
 missing() {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [file ...]
+# mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [-c compiler-prefix] [file ...]
 #
-# Packs busybox, init, every module of that kernel build (for modprobe) and the
+# Packs busybox, or init.c for another machine than this, init, every module of that kernel build (for modprobe) and the
 # files named: modules (*.ko, for insmod) into /lib, all else into /bin. C files
 # are compiled with the headers of that build, and can include any file of its
 # source by path.
@@ -17,32 +17,43 @@ die()
 }
 
 here=$(cd "$(dirname "$0")" && pwd)
-out='' build=''
-while getopts o:b: opt; do
+out='' build='' cross=''
+while getopts o:b:c: opt; do
 	case $opt in
 	o) out=$OPTARG ;;
 	b) build=$OPTARG ;;
-	*) die "usage: mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [file ...]" ;;
+	c) cross=$OPTARG ;;
+	*) die "usage: mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [-c compiler-prefix] [file ...]" ;;
 	esac
 done
 shift $((OPTIND - 1))
 [ -n "$out" ] || die "-o is missing"
-busybox=$(command -v busybox) || die "busybox is missing: install busybox-static"
-! ldd "$busybox" >/dev/null 2>&1 || die "$busybox is not static: install busybox-static"
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 mkdir -p "$root/bin" "$root/lib"
-cp "$busybox" "$root/bin/busybox"
-ln -s busybox "$root/bin/sh"
-install -m 755 "$here/init" "$root/init"
+install -m 644 "$here/complaints" "$root/"
+
+# compile FILE OUT: for the guest
+compile()
+{
+	${CC:-${cross}gcc} -O2 -Wall -static ${build:+-isystem "$build/usr/include" -idirafter "$build/source"} \
+		-o "$2" "$1" || die "cannot compile $1"
+}
+
+if [ -n "$cross" ]; then
+	compile "$here/init.c" "$root/init"
+else
+	busybox=$(command -v busybox) || die "busybox is missing: install busybox-static"
+	! ldd "$busybox" >/dev/null 2>&1 || die "$busybox is not static: install busybox-static"
+	cp "$busybox" "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	install -m 755 "$here/init" "$root/init"
+fi
 for file; do
 	case $file in
 	*.ko) cp "$file" "$root/lib/" ;;
-	*.c)
-		name=$(basename "$file" .c)
-		${CC:-gcc} -O2 -Wall -static ${build:+-isystem "$build/usr/include" -idirafter "$build/source"} \
-			-o "$root/bin/$name" "$file" || die "cannot compile $file" ;;
+	*.c) compile "$file" "$root/bin/$(basename "$file" .c)" ;;
 	*) install -m 755 "$file" "$root/bin/" ;;
 	esac
 done

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# machines.sh [--table] - build the kernels of machines.table, boot the machines, and
+# report to test.sh, which has time for some of them; with --table all or those that
+# MACHINE="name ..." names, and one table for people.
+# shellcheck source=testbed/lib.sh
+
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+# One kernel more than the other tests need
+options=(--x86 debug arm64-4k arm64-4k-smmu arm64-noncoherent x86-swiotlb x86-28bit)
+if [ "${1-}" = --table ]; then
+	read -ra options <<<"${MACHINE-}"
+	options=(--table "${options[@]}")
+fi
+
+# Xen is not installed, only unpacked: a machine that has the package boots it.
+hypervisor() {
+	local package dir=$CACHE/xen
+	if [ ! -e "$dir/xen" ]; then
+		package=$(apt-cache search --names-only '^xen-hypervisor-[0-9.]*-amd64$' | sort -V | tail -n 1 | cut -d' ' -f1)
+		mkdir -p "$dir" && [ -n "$package" ] || return
+		rm -rf "$dir"/*
+		(cd "$dir" && apt-get download "$package" && dpkg-deb -x ./*.deb .) || return
+		gunzip -c "$dir"/boot/xen-*-amd64.gz >"$dir/xen.new" && mv "$dir/xen.new" "$dir/xen" || return
+	fi
+	install -m 644 -D "$dir/xen" "$BUILD/kernel-xen/arch/x86/boot/xen"
+}
+
+need python3 cpio
+kernels=$("$TOP/testbed/machines.py" --kernels "${options[@]}")
+for kernel in $kernels; do
+	"$TOP/testbed/kernel.sh" "$kernel"
+	[ "$kernel" != xen ] || step "fetching the hypervisor" "$LOG/xen.log" hypervisor
+done
+exec "$TOP/testbed/machines.py" --jobs "$JOBS" "${options[@]}"
