@@ -7,6 +7,7 @@ of KUnit or of a program with the kselftest harness, and each of them counts.
 """
 import argparse
 import concurrent.futures
+import glob
 import os
 import re
 import shlex
@@ -22,7 +23,7 @@ ROW = ('row', 'machines', 'options', 'args', 'run', 'expect')
 COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'attach', 'memory', 'route',
            'reason', 'chunks', 'verified', 'system', 'confined', 'for-device', 'for-cpu')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
-PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs')]
+PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod')]
 PROGRAMS += [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p', 'bounce')]
 KUNIT = re.compile(r'.*Testing complete.*')
 
@@ -110,7 +111,8 @@ def make_initramfs(kernel, options):
     if not os.path.exists(f'{build}/{image}'):
         die(f'no {build}/{image}: run testbed/kernel.sh {kernel} first')
     initramfs = f'{options.log}/{kernel}.gz'
-    command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS]
+    command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS,
+               *glob.glob(f'{build}/allow-bridge/*.ko')]
     if cross:
         command[1:1] = ['-c', cross]
     subprocess.run(command, check=True)
