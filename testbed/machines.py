@@ -21,9 +21,10 @@ TABLE = os.path.join(HERE, 'machines.table')
 MACHINE = ('name', 'kernel', 'options', 'args', 'expect')
 ROW = ('row', 'machines', 'options', 'args', 'run', 'expect')
 COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'attach', 'memory', 'route',
-           'reason', 'chunks', 'verified', 'system', 'confined', 'for-device', 'for-cpu')
+           'reason', 'chunks', 'scattered', 'bounced', 'verified', 'system', 'confined', 'for-device', 'for-cpu')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
 PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod')]
+XEN = [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')]
 PROGRAMS += [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p', 'bounce')]
 KUNIT = re.compile(r'.*Testing complete.*')
 
@@ -112,7 +113,7 @@ def make_initramfs(kernel, options):
         die(f'no {build}/{image}: run testbed/kernel.sh {kernel} first')
     initramfs = f'{options.log}/{kernel}.gz'
     command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS,
-               *glob.glob(f'{build}/allow-bridge/*.ko')]
+               *glob.glob(f'{build}/allow-bridge/*.ko'), *(XEN if kernel == 'xen' else ())]
     if cross:
         command[1:1] = ['-c', cross]
     subprocess.run(command, check=True)
