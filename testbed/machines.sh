@@ -9,8 +9,10 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-# One kernel more than the other tests need
-options=(--x86 debug arm64-4k arm64-4k-smmu arm64-noncoherent x86-swiotlb x86-28bit)
+# One kernel more than the other tests need, and of what is slow once is enough.
+options=(--x86 debug arm64-4k arm64-4k-smmu arm64-swiotlb-bounce
+	 arm64-noncoherent-{kunit,bounce,move,rootports,caches,caches-bar,caches-iova}
+	 x86-swiotlb-{bounce,switch,rootports,move} x86-28bit-{bounce,beyond,beyond-bridge})
 if [ "${1-}" = --table ]; then
 	read -ra options <<<"${MACHINE-}"
 	options=(--table "${options[@]}")
