@@ -5,195 +5,231 @@
  * Kept apart so that a KUnit test can replace each with a model: UML has neither
  * p2pdma nor IOMMUs, and no test machine has a device for every route.
  */
-#include <kunit/static_stub.h>
-#include <kunit/visibility.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
 #include <linux/minmax.h>
 #include <linux/pci.h>
+#include <xen/xen.h>
 
 #include "dma-buf-internal.h"
 
 bool dma_buf_hw_p2p_enabled(void)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_p2p_enabled);
+	DMA_BUF_STUB(dma_buf_hw_p2p_enabled);
 	return IS_ENABLED(CONFIG_PCI_P2PDMA);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_p2p_enabled);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_enabled);
 
 int dma_buf_hw_p2p_distance(struct pci_dev *provider, struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_p2p_distance, provider, dev);
+	DMA_BUF_STUB(dma_buf_hw_p2p_distance, provider, dev);
 	return pci_p2pdma_distance(provider, dev, false);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_p2p_distance);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_distance);
 
 enum pci_p2pdma_map_type
 dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_p2p_map_type, provider, dev);
+	DMA_BUF_STUB(dma_buf_hw_p2p_map_type, provider, dev);
 	return pci_p2pdma_map_type(provider, dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_p2p_map_type);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_map_type);
 
 bool dma_buf_hw_is_pci(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_is_pci, dev);
+	DMA_BUF_STUB(dma_buf_hw_is_pci, dev);
 	return dev_is_pci(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_is_pci);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_pci);
 
 bool dma_buf_hw_has_map_ops(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_has_map_ops, dev);
+	DMA_BUF_STUB(dma_buf_hw_has_map_ops, dev);
 	/*
 	 * This is what the function tells; its name only says what its first
 	 * callers wanted to know. Without HAS_DMA it is always false.
 	 */
 	return IS_ENABLED(CONFIG_HAS_DMA) && !dma_pci_p2pdma_supported(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_has_map_ops);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_has_map_ops);
 
 unsigned long dma_buf_hw_merge_boundary(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_merge_boundary, dev);
+	DMA_BUF_STUB(dma_buf_hw_merge_boundary, dev);
 	return dma_get_merge_boundary(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_merge_boundary);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_merge_boundary);
 
 size_t dma_buf_hw_max_mapping_size(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_max_mapping_size, dev);
+	DMA_BUF_STUB(dma_buf_hw_max_mapping_size, dev);
 	return dma_max_mapping_size(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_max_mapping_size);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_max_mapping_size);
 
-u64 dma_buf_hw_addr_limit(struct device *dev)
+u64 dma_buf_hw_dma_mask(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_addr_limit, dev);
-	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	DMA_BUF_STUB(dma_buf_hw_dma_mask, dev);
+	return dma_get_mask(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_addr_limit);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_dma_mask);
 
-bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
-				unsigned long attrs)
+/* Does the device reach @last through the host bridge, if there is no IOMMU? */
+bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_is_identity, dev, last, attrs);
-	return dma_map_is_identity(dev, last, attrs);
+	DMA_BUF_STUB(dma_buf_hw_reaches, dev, last);
+	return IS_ENABLED(CONFIG_HAS_DMA) &&
+	       phys_to_dma_unencrypted(dev, last) <=
+	       min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_is_identity);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_reaches);
+
+/*
+ * The longest run of system memory, in pages, that is contiguous for a device
+ * because it is for the CPU. What neighbours in a Xen PV guest are not
+ * neighbours in the memory of the machine, and would be bounced to become some.
+ */
+unsigned long dma_buf_hw_max_run(struct device *dev)
+{
+	DMA_BUF_STUB(dma_buf_hw_max_run, dev);
+	return xen_pv_domain() ? 1 : DMA_BUF_RUN_MAX_PAGES;
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_max_run);
+
+bool dma_buf_hw_is_coherent(struct device *dev)
+{
+	DMA_BUF_STUB(dma_buf_hw_is_coherent, dev);
+	return !IS_ENABLED(CONFIG_HAS_DMA) || dev_is_dma_coherent(dev);
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_coherent);
+
+bool dma_buf_hw_need_sync(struct device *dev)
+{
+	DMA_BUF_STUB(dma_buf_hw_need_sync, dev);
+	return dma_dev_need_sync(dev);
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_sync);
+
+bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
+{
+	DMA_BUF_STUB(dma_buf_hw_need_map, dev, attrs);
+	return dma_need_map(dev, attrs);
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_map);
 
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_need_unmap, dev);
+	DMA_BUF_STUB(dma_buf_hw_need_unmap, dev);
 	return dma_need_unmap(dev);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_need_unmap);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_unmap);
 
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_iova_alloc, dev, state, size);
+	DMA_BUF_STUB(dma_buf_hw_iova_alloc, dev, state, size);
 	return dma_iova_try_alloc(dev, state, 0, size);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_iova_alloc);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_alloc);
 
 int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
 			 phys_addr_t phys, size_t offset, size_t size,
 			 enum dma_data_direction dir, unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_iova_link, dev, state, phys,
+	DMA_BUF_STUB(dma_buf_hw_iova_link, dev, state, phys,
 				   offset, size, dir, attrs);
 	return dma_iova_link(dev, state, phys, offset, size, dir, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_iova_link);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_link);
 
 int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 			 size_t size)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_iova_sync, dev, state, size);
+	DMA_BUF_STUB(dma_buf_hw_iova_sync, dev, state, size);
 	return dma_iova_sync(dev, state, 0, size);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_iova_sync);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_sync);
 
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 			     size_t size, enum dma_data_direction dir,
 			     unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_iova_destroy, dev, state, size,
+	DMA_BUF_STUB(dma_buf_hw_iova_destroy, dev, state, size,
 				   dir, attrs);
 	dma_iova_destroy(dev, state, size, dir, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_iova_destroy);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_destroy);
 
 void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_unmap_phys, dev, addr, size, dir,
+	DMA_BUF_STUB(dma_buf_hw_unmap_phys, dev, addr, size, dir,
 				   attrs);
 	dma_unmap_phys(dev, addr, size, dir, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_unmap_phys);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_unmap_phys);
 
 int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,
 			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
 			   unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_get_sgtable, dev, sgt, cpu_addr,
+	DMA_BUF_STUB(dma_buf_hw_get_sgtable, dev, sgt, cpu_addr,
 				   dma_addr, size, attrs);
 	return dma_get_sgtable_attrs(dev, sgt, cpu_addr, dma_addr, size, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_get_sgtable);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_get_sgtable);
 
 int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_map_sgtable, dev, sgt, dir,
+	DMA_BUF_STUB(dma_buf_hw_map_sgtable, dev, sgt, dir,
 				   attrs);
 	return dma_map_sgtable(dev, sgt, dir, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_map_sgtable);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_map_sgtable);
 
 void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			      enum dma_data_direction dir, unsigned long attrs)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_unmap_sgtable, dev, sgt, dir,
+	DMA_BUF_STUB(dma_buf_hw_unmap_sgtable, dev, sgt, dir,
 				   attrs);
 	dma_unmap_sgtable(dev, sgt, dir, attrs);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_unmap_sgtable);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_unmap_sgtable);
 
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_for_cpu, dev, addr, size,
+	DMA_BUF_STUB(dma_buf_hw_sync_for_cpu, dev, addr, size,
 				   dir);
 	dma_sync_single_for_cpu(dev, addr, size, dir);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_for_cpu);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_for_cpu);
 
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 				size_t size, enum dma_data_direction dir)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_for_device, dev, addr, size,
+	DMA_BUF_STUB(dma_buf_hw_sync_for_device, dev, addr, size,
 				   dir);
 	dma_sync_single_for_device(dev, addr, size, dir);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_for_device);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_for_device);
 
 void dma_buf_hw_sync_sgtable_for_cpu(struct device *dev, struct sg_table *sgt,
 				     enum dma_data_direction dir)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_sgtable_for_cpu, dev, sgt,
+	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_cpu, dev, sgt,
 				   dir);
 	dma_sync_sgtable_for_cpu(dev, sgt, dir);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_sgtable_for_cpu);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_sgtable_for_cpu);
 
 void dma_buf_hw_sync_sgtable_for_device(struct device *dev,
 					struct sg_table *sgt,
 					enum dma_data_direction dir)
 {
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_hw_sync_sgtable_for_device, dev,
+	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_device, dev,
 				   sgt, dir);
 	dma_sync_sgtable_for_device(dev, sgt, dir);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_hw_sync_sgtable_for_device);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_sgtable_for_device);

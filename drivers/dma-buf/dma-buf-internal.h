@@ -6,6 +6,9 @@
 #ifndef __DMA_BUF_INTERNAL_H
 #define __DMA_BUF_INTERNAL_H
 
+#include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
+#include <kunit/visibility.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-buf-map.h>
 #include <linux/dma-mapping.h>
@@ -13,6 +16,25 @@
 #include <linux/types.h>
 
 struct seq_file;
+
+/*
+ * Only the KUnit test of dma-buf needs to replace calls and to see inside. A
+ * kernel that has KUnit for the sake of others does not pay for it.
+ */
+#if IS_ENABLED(CONFIG_DMABUF_KUNIT_TEST)
+#define DMA_BUF_STUB(real_fn_name, args...) \
+	KUNIT_STATIC_STUB_REDIRECT(real_fn_name, ##args)
+#define DMA_BUF_EXPORT_FOR_KUNIT(symbol) EXPORT_SYMBOL_IF_KUNIT(symbol)
+#else
+#define DMA_BUF_STUB(real_fn_name, args...) do { } while (0)
+#define DMA_BUF_EXPORT_FOR_KUNIT(symbol)
+#endif
+
+/* Is this a test that may have replaced calls? */
+static inline bool dma_buf_in_test(void)
+{
+	return IS_ENABLED(CONFIG_DMABUF_KUNIT_TEST) && kunit_get_current_test();
+}
 
 /**
  * struct dma_buf_run - contiguous memory
@@ -61,14 +83,17 @@ struct dma_buf_writer {
 /**
  * struct dma_buf_list - pages of a buffer, mapped for one device
  * @dev: device the addresses are for
+ * @attach: attachment that it was mapped for, or NULL for memory of @dev's own
+ *	driver
  * @node: in &dma_buf.mappings, while it is there
  * @attrs: DMA_ATTR_* the mapping was made with
  * @dir: direction the mapping was made for
  * @route: how the addresses came to be
+ * @reason: why the buffer is where it is, an enum dma_buf_p2p_reason
  * @peer: backed by the memory of a device, not by system memory
+ * @bounced: some of it may be in bounce buffers
  * @need_unmap: the DMA API wants to hear of the end of the mapping
  * @has_pages: there are pages behind @phys
- * @granted: importers that need pages may see them
  * @dma: the DMA addresses. With DMA_BUF_ROUTE_PER_RUN each was mapped by one call
  *	of the DMA API, if at all, which undoing the mapping relies on.
  * @phys: the physical runs behind them, or NULL if nobody needs these. Often the
@@ -84,14 +109,16 @@ struct dma_buf_writer {
  */
 struct dma_buf_list {
 	struct device *dev;
+	struct dma_buf_attachment *attach;
 	struct list_head node;
 	u32 attrs;
 	u8 dir;
 	u8 route;
+	u8 reason;
 	u8 peer : 1;
+	u8 bounced : 1;
 	u8 need_unmap : 1;
 	u8 has_pages : 1;
-	u8 granted : 1;
 	struct dma_buf_runs dma;
 	const u64 *phys;
 	struct dma_buf_block *dma_blocks;
@@ -103,11 +130,49 @@ struct dma_buf_list {
 	};
 };
 
+/* Is it the memory of a device, behind a BAR or carved out of the RAM for it? */
+static inline bool dma_buf_list_is_device(const struct dma_buf_list *list)
+{
+	return list->peer || list->attrs & DMA_ATTR_MMIO;
+}
+
 /* Are the physical runs told by the words of the DMA addresses? */
 static inline bool dma_buf_list_shares_words(const struct dma_buf_list *list)
 {
 	return list->phys == list->dma.first;
 }
+
+/**
+ * struct dma_buf_pairs - reader of both sequences of a list
+ * @dma: next run of DMA addresses
+ * @phys: next physical run, or NULL if the list has none of its own
+ * @list: the list
+ * @addr: DMA address that follows
+ * @npages: pages that are left of its run
+ * @phys_addr: physical address that follows, if @phys
+ * @phys_npages: pages that are left of its run, if @phys
+ * @left: pages that are left of the list
+ */
+struct dma_buf_pairs {
+	const u64 *dma;
+	const u64 *phys;
+	const struct dma_buf_list *list;
+	u64 addr;
+	unsigned long npages;
+	u64 phys_addr;
+	unsigned long phys_npages;
+	unsigned long left;
+};
+
+void dma_buf_pairs_init(struct dma_buf_pairs *pairs,
+			const struct dma_buf_list *list);
+struct dma_buf_chunk dma_buf_pairs_next(struct dma_buf_pairs *pairs);
+
+#define dma_buf_list_for_each_pair(chunk, pairs, list)			\
+	for (dma_buf_pairs_init(pairs, list),				\
+	     (chunk) = dma_buf_pairs_next(pairs);			\
+	     (chunk).npages;						\
+	     (chunk) = dma_buf_pairs_next(pairs))
 
 void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 			 unsigned int nwords, unsigned long expect);
@@ -136,14 +201,80 @@ static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
 	return true;
 }
 
-struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
+/**
+ * struct dma_buf_walk - position in the description of a buffer
+ * @pages: array of pages, or NULL
+ * @sg: next entry of a scatterlist, or NULL
+ * @vecs: array of physical ranges, if it is neither of these
+ * @nr: number of elements, whichever they are
+ * @index: next one of them
+ * @rest: what was read, but not handed out yet
+ * @has_pages: this is system memory
+ * @generic: some of it is not the page allocator's
+ * @test: KUnit may have replaced calls
+ */
+struct dma_buf_walk {
+	struct page *const *pages;
+	struct scatterlist *sg;
+	const struct phys_vec *vecs;
+	unsigned long nr;
+	unsigned long index;
+	struct dma_buf_run rest;
+	bool has_pages;
+	bool generic;
+	bool test;
+};
+
+int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
+		       unsigned long *npages);
+bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev);
+int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
+		       bool *parts);
+int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
+		      struct dma_buf_writer *phys);
+
+static inline bool dma_buf_walk_at_end(const struct dma_buf_walk *walk)
+{
+	return walk->index == walk->nr && !walk->rest.npages;
+}
+
+/* A run is never longer than this, so that its bytes fit a size_t. */
+#define DMA_BUF_RUN_MAX_PAGES	((unsigned long)(SIZE_MAX >> PAGE_SHIFT))
+
+static inline size_t dma_buf_bytes(unsigned long npages)
+{
+	return (size_t)npages << PAGE_SHIFT;
+}
+
+/**
+ * struct dma_buf_memory - what backs a buffer
+ * @walk: where it is
+ * @npages: length of it
+ * @offset: of bus addresses to physical ones, DMA_BUF_ROUTE_BUS_ADDR only
+ * @route: route that was decided before, or DMA_BUF_ROUTE_NONE
+ * @peer: it is the memory of a device
+ */
+struct dma_buf_memory {
+	struct dma_buf_walk walk;
+	unsigned long npages;
+	u64 offset;
+	enum dma_buf_route route;
+	bool peer;
+};
+
+struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
+					const struct dma_buf_memory *memory,
+					enum dma_data_direction dir,
+					unsigned long attrs, bool *refused);
+
+struct dma_buf_list *dma_buf_list_alloc(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir,
 					unsigned long attrs);
 void dma_buf_list_set(struct dma_buf_list *list,
 		      const struct dma_buf_writer *writer, u64 offset);
 void dma_buf_list_release(struct dma_buf_list *list);
-void dma_buf_list_forget_pages(struct dma_buf_list *list);
-void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor);
+void dma_buf_list_sync(const struct dma_buf_list *list,
+		       enum dma_data_direction dir, bool for_cpu);
 
 /* The bridge from the list to the sg_table */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list);
@@ -152,10 +283,11 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt);
 /* Negotiation and its records */
 void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);
 void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error);
-void dma_buf_route_record(struct dma_buf_attachment *attach,
-			  enum dma_buf_route route, bool peer,
-			  unsigned long nchunks);
+void dma_buf_route_begin(struct dma_buf_attachment *attach);
+void dma_buf_route_made(struct dma_buf_list *list);
 void dma_buf_route_failed(struct dma_buf_attachment *attach, int error);
+void dma_buf_route_gone(struct dma_buf_list *list);
+bool dma_buf_bounce_conflicts(const struct dma_buf_list *list);
 void dma_buf_p2p_show(struct seq_file *m, struct dma_buf *dmabuf,
 		      const char *indent);
 
@@ -172,9 +304,12 @@ bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages);
 bool dma_buf_hw_has_map_ops(struct device *dev);
 unsigned long dma_buf_hw_merge_boundary(struct device *dev);
 size_t dma_buf_hw_max_mapping_size(struct device *dev);
-u64 dma_buf_hw_addr_limit(struct device *dev);
-bool dma_buf_hw_map_is_identity(struct device *dev, phys_addr_t last,
-				unsigned long attrs);
+u64 dma_buf_hw_dma_mask(struct device *dev);
+bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last);
+unsigned long dma_buf_hw_max_run(struct device *dev);
+bool dma_buf_hw_is_coherent(struct device *dev);
+bool dma_buf_hw_need_sync(struct device *dev);
+bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs);
 bool dma_buf_hw_need_unmap(struct device *dev);
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size);

@@ -2,21 +2,24 @@
 /*
  * The page list of a shared buffer and the cursors that read it
  */
-#include <kunit/static_stub.h>
-#include <kunit/visibility.h>
 #include <linux/bitops.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "dma-buf-internal.h"
 
-/* A block is never larger than a page, and ends with a link of three words. */
+/*
+ * A block ends with a link of three words. It is never larger than the smallest
+ * page there is: larger ones would mean longer pauses between two blocks, and
+ * more room that is not used.
+ */
 #define DMA_BUF_LINK_WORDS	3UL
-#define DMA_BUF_BLOCK_MAX	((PAGE_SIZE - sizeof(struct dma_buf_block)) / \
+#define DMA_BUF_BLOCK_MAX	((SZ_4K - sizeof(struct dma_buf_block)) / \
 				 sizeof(u64) - DMA_BUF_LINK_WORDS)
 #define DMA_BUF_BLOCK_MIN	2UL
 
@@ -31,7 +34,7 @@ void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 		.expect = expect,
 	};
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_init);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_init);
 
 /*
  * A buffer may be so scattered that no memory is left for its list. Better the
@@ -56,7 +59,7 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer)
 						    writer->nruns);
 	struct dma_buf_block *block;
 
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_writer_grow, writer);
+	DMA_BUF_STUB(dma_buf_writer_grow, writer);
 
 	nwords = min(used + max(nwords, DMA_BUF_BLOCK_MIN), DMA_BUF_BLOCK_MAX);
 	block = dma_buf_block_alloc(nwords + DMA_BUF_LINK_WORDS);
@@ -80,7 +83,7 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer)
 	writer->end = block->words + nwords;
 	return 0;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_grow);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_grow);
 
 /* Adds a run, and makes room for it. */
 int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
@@ -95,7 +98,7 @@ int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
 		dma_buf_writer_put(writer, run);
 	return ret;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_add);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_add);
 
 /* Gives back the room that is left in the last block, if it would be missed. */
 void dma_buf_writer_trim(struct dma_buf_writer *writer)
@@ -129,7 +132,7 @@ void dma_buf_writer_trim(struct dma_buf_writer *writer)
 	writer->end = writer->pos;
 	kfree(old);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_writer_trim);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_trim);
 
 void dma_buf_blocks_free(struct dma_buf_block *block)
 {
@@ -141,27 +144,28 @@ void dma_buf_blocks_free(struct dma_buf_block *block)
 		cond_resched();
 	}
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_blocks_free);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_blocks_free);
 
-struct dma_buf_list *dma_buf_list_alloc(struct device *dev,
+struct dma_buf_list *dma_buf_list_alloc(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir,
 					unsigned long attrs)
 {
 	struct dma_buf_list *list;
 
-	KUNIT_STATIC_STUB_REDIRECT(dma_buf_list_alloc, dev, dir, attrs);
+	DMA_BUF_STUB(dma_buf_list_alloc, attach, dir, attrs);
 
 	list = kzalloc_obj(*list);
 	if (!list)
 		return NULL;
 
-	list->dev = dev;
+	list->dev = attach->dev;
+	list->attach = attach->dmabuf ? attach : NULL;
 	list->dir = dir;
 	list->attrs = attrs;
 	INIT_LIST_HEAD(&list->node);
 	return list;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_alloc);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_alloc);
 
 /* Hands the runs of @writer over to @list, as its DMA addresses less @offset. */
 void dma_buf_list_set(struct dma_buf_list *list,
@@ -175,7 +179,7 @@ void dma_buf_list_set(struct dma_buf_list *list,
 	};
 	list->dma_blocks = writer->blocks;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_set);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_set);
 
 /* Frees the list only, whatever is mapped must have been unmapped before. */
 void dma_buf_list_release(struct dma_buf_list *list)
@@ -184,7 +188,7 @@ void dma_buf_list_release(struct dma_buf_list *list)
 	dma_buf_blocks_free(list->phys_blocks);
 	kfree(list);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_list_release);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_release);
 
 /* Only for the inline functions of the cursor. */
 const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list)
@@ -211,9 +215,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_npages, "DMA_BUF");
  * @list: the list
  *
  * There are never more ranges than chunks, so this many entries are enough for
- * an importer that allocates descriptors before it fills them. A cursor that was
- * granted pages may yield more, where these are more scattered than the
- * addresses.
+ * an importer that allocates descriptors before it fills them.
  *
  * Context: Any.
  * Return: The number of chunks, which may be zero.
@@ -223,20 +225,6 @@ unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list)
 	return list->dma.nruns;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_nchunks, "DMA_BUF");
-
-/**
- * dma_buf_list_route - how the addresses of a list came to be
- * @list: the list
- *
- * Context: Any.
- * Return: The route, for records and tests. An importer has no reason to treat
- * one route differently from another.
- */
-enum dma_buf_route dma_buf_list_route(const struct dma_buf_list *list)
-{
-	return list->route;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_list_route, "DMA_BUF");
 
 /**
  * dma_buf_list_is_peer - is this the memory of another device
@@ -256,30 +244,10 @@ bool dma_buf_list_is_peer(const struct dma_buf_list *list)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_is_peer, "DMA_BUF");
 
-/**
- * dma_buf_list_grant_pages - let importers see the pages of a list
- * @list: the list, freshly made
- *
- * For exporters of system memory whose pages may be used by the few importers
- * that cannot do with DMA addresses. It changes nothing for all others.
- *
- * Context: Before the exporter hands @list out.
- */
-void dma_buf_list_grant_pages(struct dma_buf_list *list)
-{
-	list->granted = !list->dma.npages || list->has_pages;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_list_grant_pages, "DMA_BUF");
-
 /* What is left of the current run, in pages. */
 static unsigned long dma_buf_cursor_here(const struct dma_buf_cursor *cursor)
 {
 	return (cursor->end - cursor->addr) >> PAGE_SHIFT;
-}
-
-static bool dma_buf_cursor_at_end(struct dma_buf_cursor *cursor)
-{
-	return cursor->addr == cursor->end && !dma_buf_cursor_step(cursor);
 }
 
 /**
@@ -302,8 +270,7 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 	unsigned long skip = min(pgoff, runs->npages);
 
 	dma_buf_cursor_init(cursor, list);
-	cursor->window_end = skip + min(npages, runs->npages - skip);
-	cursor->left = cursor->window_end;
+	cursor->left = skip + min(npages, runs->npages - skip);
 
 	while (skip && dma_buf_cursor_step(cursor)) {
 		unsigned long n = min(skip, dma_buf_cursor_here(cursor));
@@ -314,89 +281,57 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
+/* Starts to read the DMA addresses of @list together with its physical runs. */
+void dma_buf_pairs_init(struct dma_buf_pairs *pairs,
+			const struct dma_buf_list *list)
+{
+	*pairs = (struct dma_buf_pairs) {
+		.dma = list->dma.first,
+		.phys = dma_buf_list_shares_words(list) ? NULL : list->phys,
+		.list = list,
+		.left = list->dma.npages,
+	};
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_pairs_init);
+
 /*
- * The chunks of @cursor are physically contiguous from now on, and have their
- * pages where there are any. The core itself needs no grant.
+ * The next chunk that is contiguous in both, or as it was stored if the list
+ * has no physical runs. Its npages is zero at the end.
  */
-void dma_buf_cursor_show_pages(struct dma_buf_cursor *cursor)
+struct dma_buf_chunk dma_buf_pairs_next(struct dma_buf_pairs *pairs)
 {
-	cursor->next_phys = cursor->list->phys;
-}
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_cursor_show_pages);
-
-/*
- * The page at the position of @cursor, if there is one, with at most @npages from
- * there on. Looks for the position, since other steps than by chunks leave the
- * pages behind.
- */
-static struct page *dma_buf_cursor_find_page(struct dma_buf_cursor *cursor,
-					     unsigned long *npages)
-{
-	unsigned long skip = cursor->window_end - cursor->left -
-			     dma_buf_cursor_here(cursor) - cursor->phys_pgoff;
-
-	while (skip >= cursor->phys_npages) {
-		skip -= cursor->phys_npages;
-		cursor->phys_pgoff += cursor->phys_npages;
-		cursor->next_phys = dma_buf_run_read(cursor->next_phys,
-						     &cursor->phys,
-						     &cursor->phys_npages);
-	}
-
-	*npages = min(*npages, cursor->phys_npages - skip);
-	if (!cursor->list->has_pages)
-		return NULL;
-	return phys_to_page(cursor->phys + ((u64)skip << PAGE_SHIFT));
-}
-
-/**
- * dma_buf_cursor_grant_pages - let a cursor yield pages
- * @cursor: cursor that was just set up
- *
- * An importer has no business with the pages of a buffer: they may not be there,
- * and where they are then the CPU's view of them is the exporter's to manage.
- * This is for the drivers that map a buffer into an IOMMU domain of their own
- * and need its physical addresses. They are named at the export of this symbol,
- * and the exporter has to agree with dma_buf_list_grant_pages().
- *
- * Context: Any. Warns once under CONFIG_DMABUF_DEBUG when it fails, since the
- * caller then relies on something it was never promised.
- * Return: true if the chunks of @cursor have their page set from now on.
- */
-bool dma_buf_cursor_grant_pages(struct dma_buf_cursor *cursor)
-{
-	bool granted = cursor->list->granted;
-
-	WARN_ONCE(IS_ENABLED(CONFIG_DMABUF_DEBUG) && !granted,
-		  "dma-buf: pages read without a grant of the exporter\n");
-	if (granted)
-		dma_buf_cursor_show_pages(cursor);
-	return granted;
-}
-EXPORT_SYMBOL_FOR_MODULES(dma_buf_cursor_grant_pages, "dmabuf_kunit");
-
-/**
- * dma_buf_cursor_next_chunk - step to the next chunk
- * @cursor: the cursor
- *
- * Context: Any, as long as the list stays mapped.
- * Return: A copy of the chunk. Its npages is zero at the end.
- */
-struct dma_buf_chunk dma_buf_cursor_next_chunk(struct dma_buf_cursor *cursor)
-{
+	const struct dma_buf_list *list = pairs->list;
 	struct dma_buf_chunk chunk = { };
+	u64 phys;
 
-	if (dma_buf_cursor_at_end(cursor))
+	if (!pairs->left)
 		return chunk;
 
-	chunk.dma_addr = cursor->addr;
-	chunk.npages = dma_buf_cursor_here(cursor);
-	if (cursor->next_phys)
-		chunk.page = dma_buf_cursor_find_page(cursor, &chunk.npages);
-	cursor->addr += (u64)chunk.npages << PAGE_SHIFT;
+	if (!pairs->npages)
+		pairs->dma = dma_buf_run_read(pairs->dma, &pairs->addr,
+					      &pairs->npages);
+	phys = pairs->addr;
+	chunk.npages = min(pairs->npages, pairs->left);
+	if (pairs->phys) {
+		if (!pairs->phys_npages)
+			pairs->phys = dma_buf_run_read(pairs->phys,
+						       &pairs->phys_addr,
+						       &pairs->phys_npages);
+		phys = pairs->phys_addr;
+		chunk.npages = min(chunk.npages, pairs->phys_npages);
+		pairs->phys_addr += (u64)chunk.npages << PAGE_SHIFT;
+		pairs->phys_npages -= chunk.npages;
+	}
+
+	chunk.dma_addr = pairs->addr + list->dma.offset;
+	if (list->has_pages)
+		chunk.page = phys_to_page(phys);
+	pairs->addr += (u64)chunk.npages << PAGE_SHIFT;
+	pairs->npages -= chunk.npages;
+	pairs->left -= chunk.npages;
 	return chunk;
 }
-EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_next_chunk, "DMA_BUF");
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_pairs_next);
 
 /**
  * dma_buf_list_block_size - largest block that fits all ranges of a list

@@ -9,6 +9,7 @@
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/wait_bit.h>
 #include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
@@ -33,6 +34,8 @@ static const char * const dma_buf_p2p_reasons[] = {
 	[DMA_BUF_P2P_PINNED]	    = "pinned in system memory for another importer",
 	[DMA_BUF_P2P_OUTSIDE_BAR]   = "outside the visible part of the BAR",
 	[DMA_BUF_P2P_DMA_MASK]	    = "beyond the DMA mask of the importer",
+	[DMA_BUF_P2P_BOUNCE]	    = "would have to be bounced",
+	[DMA_BUF_P2P_BOUNCE_SHARED] = "bounced and mapped by another importer",
 };
 
 static const char * const dma_buf_routes[] = {
@@ -92,9 +95,6 @@ dma_buf_p2p_ask_topology(struct dma_buf_attachment *attach,
 {
 	if (!dma_buf_hw_is_pci(attach->dev))
 		return DMA_BUF_P2P_NOT_PCI;
-	if (dma_buf_hw_has_map_ops(attach->dev))
-		return DMA_BUF_P2P_MAP_OPS;
-
 	/*
 	 * The distance first: it looks at the bridges as they are now, and
 	 * leaves what it found for the map type, which would otherwise be an
@@ -184,11 +184,11 @@ void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
 
-	dma_resv_lock(dmabuf->resv, NULL);
+	spin_lock(&dmabuf->records_lock);
 	strscpy(dmabuf->refusal.dev, dev_name(attach->dev));
 	dmabuf->refusal.reason = attach->p2p.reason;
 	dmabuf->refusal.error = error;
-	dma_resv_unlock(dmabuf->resv);
+	spin_unlock(&dmabuf->records_lock);
 }
 
 /**
@@ -210,40 +210,93 @@ void dma_buf_route_note(struct dma_buf_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_route_note, "DMA_BUF");
 
-/* Remembers a mapping that was made. */
-void dma_buf_route_record(struct dma_buf_attachment *attach,
-			  enum dma_buf_route route, bool peer,
-			  unsigned long nchunks)
+/* Before a mapping is made: why it is what it is may be noted from now on. */
+void dma_buf_route_begin(struct dma_buf_attachment *attach)
 {
-	struct dma_buf_p2p *p2p = &attach->p2p;
+	struct dma_buf *dmabuf = attach->dmabuf;
 
-	dma_resv_assert_held(attach->dmabuf->resv);
+	dma_resv_assert_held(dmabuf->resv);
 
-	p2p->map_error = 0;
-	p2p->route = route;
-	p2p->peer = peer;
-	p2p->nchunks = nchunks;
+	spin_lock(&dmabuf->records_lock);
+	attach->p2p.map_error = 0;
+	attach->p2p.map_reason = attach->p2p.reason;
+	spin_unlock(&dmabuf->records_lock);
+}
+
+/* Enters a mapping into the book. */
+void dma_buf_route_made(struct dma_buf_list *list)
+{
+	enum dma_buf_p2p_reason reason = list->attach->p2p.map_reason;
+	struct dma_buf *dmabuf = list->attach->dmabuf;
+
+	dma_resv_assert_held(dmabuf->resv);
 
 	/* The peer got system memory and nobody said why: it just lies there. */
-	if (!peer && dma_buf_p2p_reachable(p2p->map_reason))
-		p2p->map_reason = DMA_BUF_P2P_SYSTEM;
+	if (!list->peer && dma_buf_p2p_reachable(reason))
+		reason = DMA_BUF_P2P_SYSTEM;
+	list->reason = reason;
 
-	trace_dma_buf_route(attach);
+	spin_lock(&dmabuf->records_lock);
+	list_add_tail(&list->node, &dmabuf->mappings);
+	spin_unlock(&dmabuf->records_lock);
+
+	trace_dma_buf_route(list->attach, list->route, list->peer,
+			    list->dma.nruns, reason);
 }
 
 /* Remembers a mapping that could not be made. */
 void dma_buf_route_failed(struct dma_buf_attachment *attach, int error)
 {
-	struct dma_buf_p2p *p2p = &attach->p2p;
+	struct dma_buf *dmabuf = attach->dmabuf;
 
-	dma_resv_assert_held(attach->dmabuf->resv);
+	dma_resv_assert_held(dmabuf->resv);
 
-	p2p->map_error = error;
-	p2p->route = DMA_BUF_ROUTE_NONE;
-	p2p->peer = false;
-	p2p->nchunks = 0;
+	spin_lock(&dmabuf->records_lock);
+	attach->p2p.map_error = error;
+	spin_unlock(&dmabuf->records_lock);
 
-	trace_dma_buf_route(attach);
+	trace_dma_buf_route(attach, DMA_BUF_ROUTE_NONE, false, 0,
+			    attach->p2p.map_reason);
+}
+
+/* Takes a mapping out of the book, which is about to be unmapped. */
+void dma_buf_route_gone(struct dma_buf_list *list)
+{
+	struct dma_buf *dmabuf = list->attach->dmabuf;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	spin_lock(&dmabuf->records_lock);
+	list_del_init(&list->node);
+	/* Pairs with the wait in dma_buf_revoke_mappings(). */
+	if (dma_buf_list_is_device(list))
+		wake_up_var_locked(&dmabuf->mappings, &dmabuf->records_lock);
+	spin_unlock(&dmabuf->records_lock);
+}
+
+/*
+ * What is bounced for one importer is not what another one sees. Only if none of
+ * them writes are the copies as good as the memory.
+ */
+bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
+{
+	struct dma_buf *dmabuf = list->attach->dmabuf;
+	const struct dma_buf_list *other;
+
+	dma_resv_assert_held(dmabuf->resv);
+
+	if (dma_buf_list_is_device(list))
+		return false;
+
+	list_for_each_entry(other, &dmabuf->mappings, node) {
+		/* It was mapped before the buffer moved, and is not used any more. */
+		if (dma_buf_list_is_device(other))
+			continue;
+		if ((list->bounced || other->bounced) &&
+		    (list->dir != DMA_TO_DEVICE || other->dir != DMA_TO_DEVICE))
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -283,27 +336,45 @@ static void dma_buf_attachment_show(struct seq_file *m,
 		seq_printf(m, "%smap:\t%s error=%d reason=%s\n", indent, dev,
 			   p2p->map_error,
 			   dma_buf_p2p_reason_text(p2p->map_reason));
-	else if (p2p->nmaps)
-		seq_printf(m, "%smap:\t%s memory=%s route=%s chunks=%lu reason=%s\n",
-			   indent, dev, p2p->peer ? "peer" : "system",
-			   dma_buf_route_text(p2p->route), p2p->nchunks,
-			   dma_buf_p2p_reason_text(p2p->map_reason));
 }
 
-/* The records of a dma-buf, for fdinfo and debugfs. Under the resv lock. */
+static void dma_buf_mapping_show(struct seq_file *m,
+				 const struct dma_buf_list *list,
+				 const char *indent)
+{
+	seq_printf(m, "%smap:\t%s memory=%s route=%s chunks=%lu reason=%s\n",
+		   indent, dev_name(list->dev), list->peer ? "peer" :
+		   list->bounced ? "bounced" : "system",
+		   dma_buf_route_text(list->route), list->dma.nruns,
+		   dma_buf_p2p_reason_text(list->reason));
+}
+
+/*
+ * The records of a dma-buf, for fdinfo and debugfs. Takes no lock that a driver
+ * holds, so nobody waits for a device here.
+ */
 void dma_buf_p2p_show(struct seq_file *m, struct dma_buf *dmabuf,
 		      const char *indent)
 {
 	const struct dma_buf_refusal *refusal = &dmabuf->refusal;
 	struct dma_buf_attachment *attach;
+	struct dma_buf_list *list;
 
-	dma_resv_assert_held(dmabuf->resv);
-
-	list_for_each_entry(attach, &dmabuf->attachments, node)
+	spin_lock(&dmabuf->records_lock);
+	list_for_each_entry(attach, &dmabuf->attachments, node) {
+		/* There will be another call with more room. */
+		if (seq_has_overflowed(m))
+			break;
 		dma_buf_attachment_show(m, attach, indent);
-
+	}
+	list_for_each_entry(list, &dmabuf->mappings, node) {
+		if (seq_has_overflowed(m))
+			break;
+		dma_buf_mapping_show(m, list, indent);
+	}
 	if (refusal->error)
 		seq_printf(m, "%srefused:\t%s error=%d reason=%s\n", indent,
 			   refusal->dev, refusal->error,
 			   dma_buf_p2p_reason_text(refusal->reason));
+	spin_unlock(&dmabuf->records_lock);
 }

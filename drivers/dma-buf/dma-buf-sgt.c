@@ -2,16 +2,19 @@
 /*
  * The bridge from the page list to the sg_table, for importers that need one
  */
-#include <kunit/visibility.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "dma-buf-internal.h"
 
-/* The longest that fits the 32 bit length of a scatterlist entry. */
-#define DMA_BUF_SG_MAX_PAGES	((unsigned long)(UINT_MAX >> PAGE_SHIFT))
+/*
+ * The longest power of two that fits the 32 bit length of a scatterlist entry: what
+ * follows is aligned as well as what is cut.
+ */
+#define DMA_BUF_SG_MAX_PAGES	((unsigned long)(SZ_2G >> PAGE_SHIFT))
 
 /**
  * struct dma_buf_sgt - sg_table that was made from a list
@@ -48,15 +51,13 @@ static unsigned long dma_buf_sgt_fill_pages(const struct dma_buf_list *list,
 					    struct scatterlist *sgl)
 {
 	struct dma_buf_sgt_fill fill = { .next = sgl };
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 
 	if (!list->has_pages)
 		return 0;
 
-	dma_buf_cursor_init(&cursor, list);
-	dma_buf_cursor_show_pages(&cursor);
-	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		struct page *page = chunk.page;
 		unsigned long left = chunk.npages, n;
 
@@ -97,12 +98,10 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 		     list->route == DMA_BUF_ROUTE_MAP_SG;
 	struct scatterlist count = { };
 	struct dma_buf_sgt_fill fill = { .next = sgl };
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 
-	dma_buf_cursor_init(&cursor, list);
-	dma_buf_cursor_show_pages(&cursor);
-	dma_buf_cursor_for_each_chunk(chunk, &cursor) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		dma_addr_t addr = chunk.dma_addr;
 		unsigned long left = chunk.npages, n;
 
@@ -128,29 +127,42 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
  * Where nothing but the runs was mapped both halves have the same entries and
  * nothing is merged. Most lists are like that.
  */
-static unsigned long dma_buf_sgt_fill_runs(const struct dma_buf_list *list,
+static unsigned long dma_buf_sgt_fill_both(const struct dma_buf_list *list,
 					   struct scatterlist *sgl)
 {
 	struct dma_buf_sgt_fill fill = { .next = sgl };
-	const u64 *word = list->phys;
-	unsigned long i, left, n;
-	u64 phys;
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
 
-	for (i = 0; i < list->dma.nruns; i++) {
-		word = dma_buf_run_read(word, &phys, &left);
-		for (; left; left -= n, phys += (u64)n << PAGE_SHIFT) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		struct page *page = chunk.page;
+		dma_addr_t addr = chunk.dma_addr;
+		unsigned long left = chunk.npages, n;
+
+		for (; left; left -= n, addr += (dma_addr_t)n << PAGE_SHIFT) {
 			n = min(left, DMA_BUF_SG_MAX_PAGES);
 			dma_buf_sgt_next(&fill);
 			if (!fill.last)
 				continue;
-			if (list->has_pages)
-				sg_set_page(fill.last, phys_to_page(phys),
-					    n << PAGE_SHIFT, 0);
-			sg_dma_address(fill.last) = phys + list->dma.offset;
+			if (page) {
+				sg_set_page(fill.last, page, n << PAGE_SHIFT, 0);
+				page += n;
+			}
+			sg_dma_address(fill.last) = addr;
 			sg_dma_len(fill.last) = n << PAGE_SHIFT;
 		}
 	}
 	return fill.nents;
+}
+
+/*
+ * Without a length of its own for the DMA address an entry has one for both, and
+ * the halves cannot differ. No architecture that is like that merges anything.
+ */
+static bool dma_buf_sgt_halves_are_one(const struct dma_buf_list *list)
+{
+	return !IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH) ||
+	       dma_buf_list_shares_words(list);
 }
 
 /* Fills both halves, or only counts their entries, and returns these. */
@@ -159,8 +171,8 @@ static void dma_buf_sgt_fill_halves(const struct dma_buf_list *list,
 				    unsigned long *npages,
 				    unsigned long *naddrs)
 {
-	if (dma_buf_list_shares_words(list)) {
-		*naddrs = dma_buf_sgt_fill_runs(list, sgl);
+	if (dma_buf_sgt_halves_are_one(list)) {
+		*naddrs = dma_buf_sgt_fill_both(list, sgl);
 		*npages = list->has_pages ? *naddrs : 0;
 	} else {
 		*npages = dma_buf_sgt_fill_pages(list, sgl);
@@ -205,7 +217,7 @@ err_free:
 	kfree(bridge);
 	return ERR_PTR(ret);
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_sgt_from_list);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_sgt_from_list);
 
 /* Frees the table and returns the list it was made from. */
 struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
@@ -218,4 +230,4 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
 	kfree(bridge);
 	return list;
 }
-EXPORT_SYMBOL_IF_KUNIT(dma_buf_sgt_put_list);
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_sgt_put_list);

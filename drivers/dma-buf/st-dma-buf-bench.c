@@ -2,8 +2,8 @@
 /*
  * The page list against the sg_table, in one boot
  *
- * One round builds and maps, walks and unmaps the same buffer once with each, in
- * turns, so that whatever disturbs the machine disturbs both. The buffers are
+ * One round builds and maps, walks, syncs and unmaps the same buffer once with
+ * each, in turns, so that whatever disturbs the machine disturbs both. The buffers are
  * made of pages that exist but are never touched, of any size and layout.
  *
  * Prints one line for each part.
@@ -44,10 +44,11 @@ MODULE_PARM_DESC(rounds, "Rounds of the benchmark, of which the median counts");
 #define BENCH_PTE_FLAGS		3
 
 enum bench_backing { ARRAY, RUNS, BAR };
-enum bench_part { MAP, WALK, UNMAP, SUM, NR_PARTS };
+/* The sum is that of a buffer that the CPU leaves alone. */
+enum bench_part { MAP, WALK, UNMAP, SUM, SYNC, NR_PARTS };
 
 static const char * const backing_name[] = { "array", "runs", "bar" };
-static const char * const part_name[] = { "map", "walk", "unmap", "sum" };
+static const char * const part_name[] = { "map", "walk", "unmap", "sum", "sync" };
 
 /**
  * struct bench_layout - how a buffer is scattered
@@ -74,6 +75,7 @@ static const size_t sizes[] = {
  * struct bench - one buffer
  * @test: the test
  * @dev: device that it is mapped for
+ * @own: the same, for a list
  * @pages: its pages
  * @vec: its runs
  * @npages: length of @pages
@@ -89,6 +91,7 @@ static const size_t sizes[] = {
 struct bench {
 	struct kunit *test;
 	struct device *dev;
+	struct dma_buf_attachment own;
 	struct page **pages;
 	struct phys_vec *vec;
 	unsigned long npages;
@@ -245,6 +248,13 @@ static void bench_sgt_walk_entries(struct bench *b, unsigned long i)
 	}
 }
 
+/* What exporters do around a CPU access */
+static void bench_sgt_sync(struct bench *b, unsigned long i)
+{
+	dma_sync_sgtable_for_cpu(b->dev, b->sgt[i], DMA_BIDIRECTIONAL);
+	dma_sync_sgtable_for_device(b->dev, b->sgt[i], DMA_BIDIRECTIONAL);
+}
+
 static void bench_sgt_unmap(struct bench *b, unsigned long i)
 {
 	if (b->backing == BAR)
@@ -278,19 +288,17 @@ static int bench_list_map(struct bench *b, unsigned long i)
 	struct dma_buf_list *list;
 
 	if (b->backing == ARRAY)
-		list = dma_buf_list_from_pages(b->dev, b->pages, b->npages,
+		list = dma_buf_list_from_pages(&b->own, b->pages, b->npages,
 					       DMA_BIDIRECTIONAL, 0);
 	else if (b->backing == RUNS)
-		list = dma_buf_list_from_runs(b->dev, b->vec, b->nvec,
+		list = dma_buf_list_from_runs(&b->own, b->vec, b->nvec,
 					      DMA_BIDIRECTIONAL, 0);
 	else
-		list = dma_buf_list_from_phys(b->dev, b->vec, b->nvec,
+		list = dma_buf_list_from_phys(&b->own, b->vec, b->nvec,
 					      DMA_BIDIRECTIONAL, DMA_ATTR_MMIO);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
-	/* As dma_buf_list_map() does. */
-	dma_buf_list_forget_pages(list);
 	b->list[i] = list;
 	return 0;
 }
@@ -320,6 +328,13 @@ static void bench_list_walk_ranges(struct bench *b, unsigned long i)
 		for (; addr != end; addr += PAGE_SIZE)
 			*pte++ = addr;
 	}
+}
+
+/* What the core does around it for each mapping */
+static void bench_list_sync(struct bench *b, unsigned long i)
+{
+	dma_buf_list_sync(b->list[i], DMA_BIDIRECTIONAL, true);
+	dma_buf_list_sync(b->list[i], DMA_BIDIRECTIONAL, false);
 }
 
 static void bench_list_unmap(struct bench *b, unsigned long i)
@@ -388,6 +403,7 @@ static void bench_nop(struct bench *b, unsigned long i)
  * @name: for the output
  * @map: builds and maps number i of the batch
  * @walk: fills the page table
+ * @sync: gives it to the CPU and back, or NULL
  * @unmap: unmaps and frees
  * @bytes: allocated for each mapping
  */
@@ -395,45 +411,58 @@ struct bench_peer {
 	const char *name;
 	int (*map)(struct bench *b, unsigned long i);
 	void (*walk)(struct bench *b, unsigned long i);
+	void (*sync)(struct bench *b, unsigned long i);
 	void (*unmap)(struct bench *b, unsigned long i);
 	size_t (*bytes)(struct bench *b);
 };
 
 static const struct bench_peer peers[] = {
-	{ "sgt", bench_sgt_map, bench_sgt_walk, bench_sgt_unmap, bench_sgt_bytes },
-	{ "sgt-entries", bench_sgt_map, bench_sgt_walk_entries, bench_sgt_unmap,
+	{ "sgt", bench_sgt_map, bench_sgt_walk, bench_sgt_sync, bench_sgt_unmap,
 	  bench_sgt_bytes },
-	{ "list", bench_list_map, bench_list_walk, bench_list_unmap,
-	  bench_list_bytes },
-	{ "list-ranges", bench_list_map, bench_list_walk_ranges, bench_list_unmap,
-	  bench_list_bytes },
-	{ "bare", bench_bare_map, bench_nop, bench_nop },
+	{ "sgt-entries", bench_sgt_map, bench_sgt_walk_entries, bench_sgt_sync,
+	  bench_sgt_unmap, bench_sgt_bytes },
+	{ "list", bench_list_map, bench_list_walk, bench_list_sync,
+	  bench_list_unmap, bench_list_bytes },
+	{ "list-ranges", bench_list_map, bench_list_walk_ranges, bench_list_sync,
+	  bench_list_unmap, bench_list_bytes },
+	{ "bare", bench_bare_map, bench_nop, NULL, bench_nop },
 };
+
+/* What has no container cannot be synced, and the memory of a device need not. */
+static bool bench_syncs(struct bench *b, const struct bench_peer *peer)
+{
+	return peer->sync && b->backing != BAR;
+}
+
+/* Runs @step for all of the batch, returns how long that took. */
+static u64 bench_step(struct bench *b, void (*step)(struct bench *b,
+						    unsigned long i))
+{
+	u64 start = ktime_get_ns();
+	unsigned long i;
+
+	for (i = 0; i < b->batch; i++)
+		step(b, i);
+	return ktime_get_ns() - start;
+}
 
 static int bench_round(struct bench *b, const struct bench_peer *peer, u64 *ns,
 		       size_t *bytes)
 {
-	u64 t[4];
+	u64 start = ktime_get_ns();
 	unsigned long i;
 	int ret = 0;
 
-	t[0] = ktime_get_ns();
 	for (i = 0; i < b->batch && !ret; i++)
 		ret = peer->map(b, i);
 	if (ret)
 		return ret;
-	t[1] = ktime_get_ns();
-	for (i = 0; i < b->batch; i++)
-		peer->walk(b, i);
-	t[2] = ktime_get_ns();
-	*bytes = peer->bytes ? peer->bytes(b) : 0;
-	t[3] = ktime_get_ns();
-	for (i = 0; i < b->batch; i++)
-		peer->unmap(b, i);
 
-	ns[UNMAP] = ktime_get_ns() - t[3];
-	ns[MAP] = t[1] - t[0];
-	ns[WALK] = t[2] - t[1];
+	ns[MAP] = ktime_get_ns() - start;
+	ns[WALK] = bench_step(b, peer->walk);
+	ns[SYNC] = bench_syncs(b, peer) ? bench_step(b, peer->sync) : 0;
+	*bytes = peer->bytes ? peer->bytes(b) : 0;
+	ns[UNMAP] = bench_step(b, peer->unmap);
 	ns[SUM] = ns[MAP] + ns[WALK] + ns[UNMAP];
 	return 0;
 }
@@ -445,17 +474,19 @@ static int cmp_u64(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void bench_print(struct bench *b, const char *layout, const char *peer,
-			size_t bytes, u64 ns[NR_PARTS][BENCH_MAX_ROUNDS],
-			unsigned long n)
+static void bench_print(struct bench *b, const char *layout,
+			const struct bench_peer *peer, size_t bytes,
+			u64 ns[NR_PARTS][BENCH_MAX_ROUNDS], unsigned long n)
 {
 	unsigned int part;
 
 	for (part = 0; part < NR_PARTS; part++) {
+		if (part == SYNC && !bench_syncs(b, peer))
+			continue;
 		sort(ns[part], n, sizeof(u64), cmp_u64, NULL);
 		pr_info("dma-buf-bench: %s %s %zu %lu %s %s %llu %llu %llu %zu\n",
 			backing_name[b->backing], layout,
-			(size_t)b->npages << PAGE_SHIFT, b->batch, peer,
+			(size_t)b->npages << PAGE_SHIFT, b->batch, peer->name,
 			part_name[part], ns[part][n / 2], ns[part][0],
 			ns[part][n - 1], bytes);
 	}
@@ -508,7 +539,7 @@ static void bench_compare(struct bench *b, const char *layout)
 
 	for (p = 0; p < ARRAY_SIZE(peers); p++)
 		if (!iommu || peers[p].bytes)
-			bench_print(b, layout, peers[p].name, bytes[p], ns[p], n);
+			bench_print(b, layout, &peers[p], bytes[p], ns[p], n);
 }
 
 /* Pages that are there, from BENCH_FIRST_PFN on: not less than any run is long. */
@@ -645,6 +676,7 @@ static void bench_device(struct kunit *test, struct device *dev)
 	KUNIT_ASSERT_NOT_NULL(test, thread);
 	thread->b.test = test;
 	thread->b.dev = dev;
+	thread->b.own.dev = dev;
 	init_completion(&thread->done);
 	task = kthread_run(bench_thread, thread, "dma-buf-bench");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);

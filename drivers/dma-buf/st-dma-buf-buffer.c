@@ -5,9 +5,34 @@
 #include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/scatterlist.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "st-dma-buf-model.h"
+
+/* What they are made of */
+
+/* Three pieces of a BAR, none next to another, not in order. */
+const struct phys_vec model_bar[3] = {
+	V(MODEL_BAR + SZ_1G, 4),
+	V(MODEL_BAR, 2),
+	V(MODEL_BAR + SZ_2G, 1),
+};
+
+/* The same of system memory, which is different in each test. */
+const struct phys_vec *model_ram(struct model *m)
+{
+	const struct phys_vec vec[] = {
+		V(model_page(m, 100), 4),
+		V(model_page(m, 0), 2),
+		V(model_page(m, 200), 1),
+	};
+
+	struct phys_vec *copy = kunit_kmalloc(m->test, sizeof(vec), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(m->test, copy);
+	return memcpy(copy, vec, sizeof(vec));
+}
 
 /* The exporter */
 
@@ -59,22 +84,23 @@ static struct dma_buf_list *buffer_list(struct buffer *b,
 {
 	unsigned long attrs = b->m->attrs;
 
+	b->m->refused = false;
 	switch (b->kind) {
 	case BUFFER_PAGES:
-		return dma_buf_list_from_pages(attach->dev, b->pages, b->npages,
+		return dma_buf_list_from_pages(attach, b->pages, b->npages,
 					       dir, attrs);
 	case BUFFER_RUNS:
-		return dma_buf_list_from_runs(attach->dev, b->vec, b->nr, dir,
+		return dma_buf_list_from_runs(attach, b->vec, b->nr, dir,
 					      attrs);
 	case BUFFER_TABLE:
-		return dma_buf_list_from_sgt(attach->dev, &b->table, dir, attrs);
+		return dma_buf_list_from_sgt(attach, &b->table, dir, attrs);
 	case BUFFER_COHERENT:
-		b->m->coherent = &b->table;
-		return dma_buf_list_from_coherent(attach->dev, b->m->owner, b,
+		b->m->allocated = &b->table;
+		return dma_buf_list_from_coherent(attach, b->m->owner, b,
 						  SZ_4M, b->npages << PAGE_SHIFT,
 						  dir, DMA_ATTR_WRITE_COMBINE);
 	case BUFFER_PHYS:
-		return dma_buf_list_from_phys(attach->dev, b->vec, b->nr, dir,
+		return dma_buf_list_from_phys(attach, b->vec, b->nr, dir,
 					      attrs);
 	default:
 		/* The core knows that this is MMIO. */
@@ -100,13 +126,11 @@ static struct dma_buf_list *buffer_map_list(struct dma_buf_attachment *attach,
 	list = buffer_list(b, attach, dir);
 	if (list == ERR_PTR(-EREMOTEIO) && b->system) {
 		b->m->attrs = 0;
-		list = dma_buf_list_from_runs(attach->dev, b->system, 1, dir, 0);
+		list = dma_buf_list_from_runs(attach, b->system, 1, dir, 0);
 	}
 	if (IS_ERR(list))
 		return list;
 
-	if (b->grant)
-		dma_buf_list_grant_pages(list);
 	b->mapped++;
 	return list;
 }
@@ -119,6 +143,24 @@ static void buffer_unmap_list(struct dma_buf_attachment *attach,
 	dma_buf_list_free(list);
 }
 
+static int buffer_begin_cpu_access(struct dma_buf *dmabuf,
+				   enum dma_data_direction dir)
+{
+	struct buffer *b = dmabuf->priv;
+
+	b->syncs_before = b->m->nr_syncs;
+	return b->cpu_error;
+}
+
+static int buffer_end_cpu_access(struct dma_buf *dmabuf,
+				 enum dma_data_direction dir)
+{
+	struct buffer *b = dmabuf->priv;
+
+	b->syncs_before = b->m->nr_syncs;
+	return 0;
+}
+
 static void buffer_release(struct dma_buf *dmabuf)
 {
 	struct buffer *b = dmabuf->priv;
@@ -126,36 +168,20 @@ static void buffer_release(struct dma_buf *dmabuf)
 	b->dmabuf = NULL;
 }
 
-static const struct dma_buf_ops buffer_offer_ops = {
-	.peer2peer = buffer_peer2peer,
-	.attach = buffer_do_attach,
-	.map_dma_buf = buffer_map_list,
-	.unmap_dma_buf = buffer_unmap_list,
-	.release = buffer_release,
-};
-
-static const struct dma_buf_ops buffer_no_offer_ops = {
-	.attach = buffer_do_attach,
-	.map_dma_buf = buffer_map_list,
-	.unmap_dma_buf = buffer_unmap_list,
-	.release = buffer_release,
-};
-
-static const struct dma_buf_ops buffer_pin_ops = {
-	.peer2peer = buffer_peer2peer,
-	.attach = buffer_do_attach,
-	.pin = buffer_pin,
-	.unpin = buffer_unpin,
-	.map_dma_buf = buffer_map_list,
-	.unmap_dma_buf = buffer_unmap_list,
-	.release = buffer_release,
-};
-
-static const struct dma_buf_ops *buffer_ops(const struct buffer *b)
+static void buffer_set_ops(struct buffer *b)
 {
-	if (b->can_pin)
-		return &buffer_pin_ops;
-	return b->no_offer ? &buffer_no_offer_ops : &buffer_offer_ops;
+	b->ops = (struct dma_buf_ops) {
+		.sync_mappings = b->syncs,
+		.peer2peer = b->no_offer ? NULL : buffer_peer2peer,
+		.attach = buffer_do_attach,
+		.pin = b->can_pin ? buffer_pin : NULL,
+		.unpin = b->can_pin ? buffer_unpin : NULL,
+		.map_dma_buf = buffer_map_list,
+		.unmap_dma_buf = buffer_unmap_list,
+		.release = buffer_release,
+		.begin_cpu_access = buffer_begin_cpu_access,
+		.end_cpu_access = buffer_end_cpu_access,
+	};
 }
 
 /* The importer */
@@ -221,7 +247,8 @@ void buffer_export(struct buffer *b)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 
-	info.ops = buffer_ops(b);
+	buffer_set_ops(b);
+	info.ops = &b->ops;
 	info.priv = b;
 	info.size = PAGE_SIZE;
 	info.flags = O_RDWR;
@@ -307,4 +334,135 @@ void buffer_expect_reached(struct buffer *b, struct dma_buf_list *list)
 		}
 	}
 	KUNIT_EXPECT_EQ(test, v, b->nr);
+}
+
+/* What tests expect and ask */
+
+void buffer_expect_list(struct kunit *test, const struct dma_buf_list *list,
+			enum dma_buf_route route, unsigned long npages,
+			unsigned long nchunks)
+{
+	KUNIT_EXPECT_EQ(test, list->route, route);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), npages);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), nchunks);
+}
+
+static unsigned long count_ranges(const struct dma_buf_list *list)
+{
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk range;
+	unsigned long n = 0;
+
+	dma_buf_list_for_each_range(range, &cursor, list)
+		n++;
+	return n;
+}
+
+/* Maps @vec, which has to take @route and yield @nchunks that read as @nranges */
+void buffer_check(struct model *m, enum buffer_kind kind,
+		  const struct phys_vec *vec, size_t nr,
+		  enum dma_buf_route route, unsigned long nchunks,
+		  unsigned long nranges)
+{
+	unsigned long npages = 0;
+	struct dma_buf_list *list;
+	struct buffer b;
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		npages += PFN_UP(vec[i].len);
+	list = buffer_open(&b, m, kind, vec, nr);
+	buffer_expect_list(m->test, list, route, npages, nchunks);
+	KUNIT_EXPECT_EQ(m->test, count_ranges(list), nranges);
+	KUNIT_EXPECT_EQ(m->test, dma_buf_list_is_peer(list), kind == BUFFER_BAR);
+	buffer_expect_reached(&b, list);
+	buffer_close(&b, list);
+}
+
+unsigned int buffer_nmaps(struct buffer *b)
+{
+	return list_count_nodes(&b->dmabuf->mappings);
+}
+
+/* After mapping has failed */
+void buffer_expect_unmapped(struct buffer *b)
+{
+	KUNIT_EXPECT_EQ(b->m->test, b->mapped, 0);
+	KUNIT_EXPECT_EQ(b->m->test, buffer_nmaps(b), 0);
+	model_expect_clean(b->m);
+}
+
+char *buffer_fdinfo(struct buffer *b)
+{
+	struct kunit *test = b->m->test;
+	struct seq_file m = { .size = SZ_4K };
+
+	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m.buf);
+	b->dmabuf->file->f_op->show_fdinfo(&m, b->dmabuf->file);
+	KUNIT_EXPECT_FALSE(test, seq_has_overflowed(&m));
+	return m.buf;
+}
+
+__printf(3, 4) void buffer_expect_fdinfo(struct buffer *b, bool there,
+					 const char *fmt, ...)
+{
+	char *info = buffer_fdinfo(b), *line;
+	va_list args;
+
+	va_start(args, fmt);
+	line = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	KUNIT_ASSERT_NOT_NULL(b->m->test, line);
+	KUNIT_EXPECT_EQ_MSG(b->m->test, !!strstr(info, line), there,
+			    "%s in\n%s", line, info);
+	kfree(line);
+}
+
+/* Any route */
+
+static const struct model_machine machines[] = {
+	{ "pages, direct", BUFFER_PAGES },
+	{ "pages, IOMMU", BUFFER_PAGES, .iommu = true },
+	{ "pages, map_ops", BUFFER_PAGES, .map_ops = true },
+	{ "runs, direct", BUFFER_RUNS },
+	{ "runs, IOMMU", BUFFER_RUNS, .iommu = true },
+	{ "runs, map_ops", BUFFER_RUNS, .map_ops = true },
+	{ "phys, direct", BUFFER_PHYS },
+	{ "phys, IOMMU", BUFFER_PHYS, .iommu = true },
+	{ "phys, map_ops", BUFFER_PHYS, .map_ops = true },
+	{ "bar, switch", BUFFER_BAR, PCI_P2PDMA_MAP_BUS_ADDR },
+	{ "bar, switch, map_ops", BUFFER_BAR, PCI_P2PDMA_MAP_BUS_ADDR,
+	  .map_ops = true },
+	{ "bar, direct", BUFFER_BAR, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE },
+	{ "bar, IOMMU", BUFFER_BAR, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE,
+	  .iommu = true },
+	{ "bar, map_ops", BUFFER_BAR, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE,
+	  .map_ops = true },
+};
+
+static void machine_name(const struct model_machine *machine, char *desc)
+{
+	strscpy(desc, machine->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(any_machine, machines, machine_name);
+
+/* For each of these machines, with KUNIT_CASE_PARAM() */
+const void *model_machine_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	return any_machine_gen_params(test, prev, desc);
+}
+
+const struct model_machine *model_machine_set_up(struct kunit *test)
+{
+	const struct model_machine *machine = test->param_value;
+	struct model *m = test->priv;
+
+	m->iommu = machine->iommu;
+	if (machine->map_ops)
+		model_with_map_ops(m);
+	if (machine->kind == BUFFER_BAR)
+		model_with_peer(m, machine->map_type);
+	return machine;
 }

@@ -8,18 +8,18 @@
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/swap.h>
 
 #include "dma-buf-internal.h"
 
-#define LIMITS_NPAGES	((unsigned long)(64ULL * SZ_1G >> PAGE_SHIFT))
+/* 64 GiB of pages of 4 KiB */
+#define LIMITS_NPAGES	(16UL << 20)
 
 /* What the list of it takes at least, one word for each run */
 #define LIMITS_LIST_PAGES	(LIMITS_NPAGES * sizeof(u64) >> PAGE_SHIFT)
 
 /**
- * struct limits - 64 GiB of pages none of which is next to the one before
+ * struct limits - %LIMITS_NPAGES pages none of which is next to the one before
  * @dev: device that it is mapped for
  * @pages: the two pages that it is made of, and what is between them
  * @sgl: both of them, and a link back to the first
@@ -67,7 +67,9 @@ static int limits_init(struct kunit *test)
 
 static struct dma_buf_list *limits_map(struct limits *l)
 {
-	return dma_buf_list_from_sgt(l->dev, &l->sgt, DMA_BIDIRECTIONAL, 0);
+	struct dma_buf_attachment own = { .dev = l->dev };
+
+	return dma_buf_list_from_sgt(&own, &l->sgt, DMA_BIDIRECTIONAL, 0);
 }
 
 /* Where there is not enough memory for the list nobody is killed for it. */

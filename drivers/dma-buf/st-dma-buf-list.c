@@ -12,9 +12,6 @@
 /* An address that is not in the first 4 GiB. */
 #define A		BIT_ULL(40)
 
-/* One that CONFIG_DMABUF_DEBUG adds */
-#define DEBUG_WARNS	IS_ENABLED(CONFIG_DMABUF_DEBUG)
-
 /* Memory whose pages are never looked at, only their addresses are. */
 #define P		BIT_ULL(39)
 
@@ -37,11 +34,12 @@ static void add(struct kunit *test, struct dma_buf_writer *writer,
 static struct dma_buf_list *list_of(struct kunit *test,
 				    const struct dma_buf_chunk *chunks, size_t n)
 {
+	struct dma_buf_attachment nobody = { };
 	struct dma_buf_writer writer;
 	struct dma_buf_list *list;
 	size_t i;
 
-	list = dma_buf_list_alloc(NULL, DMA_TO_DEVICE, 0);
+	list = dma_buf_list_alloc(&nobody, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, list);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, release, list), 0);
 
@@ -72,11 +70,11 @@ static const struct dma_buf_chunk mixed[] = {
 static void chunks_are_yielded_as_they_are(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 	unsigned int i = 0;
 
-	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(mixed));
 		expect_chunk(test, chunk, mixed[i].dma_addr, mixed[i].npages);
 		i++;
@@ -104,9 +102,8 @@ static void end_stays_the_end(struct kunit *test)
 	dma_addr_t addr;
 	int i;
 
-	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), A, 3);
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, 3);
 	for (i = 0; i < 3; i++) {
-		expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
 		expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_next_block(&cursor,
 								   PAGE_SIZE,
@@ -118,16 +115,19 @@ static void list_without_chunks_is_legal(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, NULL, 0);
 	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
 	dma_addr_t addr;
 
 	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), 0);
-	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), 0, 0);
 	expect_chunk(test, dma_buf_list_first_range(&cursor, list), 0, 0);
+	dma_buf_list_for_each_pair(chunk, &pairs, list)
+		KUNIT_FAIL(test, "there is a chunk");
 	dma_buf_cursor_init_part(&cursor, list, 0, ULONG_MAX);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 	dma_buf_cursor_init_part(&cursor, list, 7, 7);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 	dma_buf_list_for_each_page(addr, &cursor, list)
 		KUNIT_FAIL(test, "there is a page");
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_4K | SZ_2M),
@@ -149,7 +149,7 @@ static void one_chunk_needs_no_second_allocation(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, list->dma_blocks);
 	list = list_of(test, &big, 1);
 	KUNIT_EXPECT_NULL(test, list->dma_blocks);
-	expect_chunk(test, dma_buf_list_first_chunk(&cursor, list), A, BIT(28));
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, BIT(28));
 }
 
 /* Of all lengths around what fits one word, over the borders of many blocks. */
@@ -166,7 +166,7 @@ static void expect_growth(struct kunit *test, unsigned long n,
 			  unsigned long expect, bool trim)
 {
 	struct dma_buf_writer writer;
-	struct dma_buf_cursor cursor;
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
 	struct dma_buf_list *list;
 	unsigned long i;
@@ -183,7 +183,7 @@ static void expect_growth(struct kunit *test, unsigned long n,
 	dma_buf_list_set(list, &writer, 0);
 
 	i = 0;
-	dma_buf_list_for_each_chunk(chunk, &cursor, list) {
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
 		expect_chunk(test, chunk, odd_chunk(i).dma_addr,
 			     odd_chunk(i).npages);
 		i++;
@@ -245,15 +245,15 @@ static void part_begins_and_ends_within_chunks(struct kunit *test)
 	struct dma_buf_cursor cursor;
 
 	dma_buf_cursor_init_part(&cursor, list, 4, 3);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor),
 		     A + 4 * PAGE_SIZE, 1);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), A + SZ_1M, 2);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A + SZ_1M, 2);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 
 	dma_buf_cursor_init_part(&cursor, list, 1, 1);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor),
 		     A + PAGE_SIZE, 1);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 
 	dma_buf_cursor_init_part(&cursor, list, 1, 3);
 	expect_chunk(test, dma_buf_cursor_next_range(&cursor),
@@ -267,13 +267,13 @@ static void part_on_chunk_borders(struct kunit *test)
 	struct dma_buf_cursor cursor;
 
 	dma_buf_cursor_init_part(&cursor, list, 3, 2);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor),
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor),
 		     A + 3 * PAGE_SIZE, 2);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 
 	dma_buf_cursor_init_part(&cursor, list, 9, 1);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), A, 1);
-	expect_chunk(test, dma_buf_cursor_next_chunk(&cursor), 0, 0);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A, 1);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), 0, 0);
 }
 
 static void part_beyond_the_end_is_not_there(struct kunit *test)
@@ -294,7 +294,7 @@ static void part_beyond_the_end_is_not_there(struct kunit *test)
 
 		dma_buf_cursor_init_part(&cursor, list, parts[i].pgoff,
 					 parts[i].npages);
-		dma_buf_cursor_for_each_chunk(chunk, &cursor)
+		dma_buf_cursor_for_each_range(chunk, &cursor)
 			len += chunk.npages;
 		KUNIT_EXPECT_EQ_MSG(test, len, parts[i].len, "part %u", i);
 	}
@@ -304,16 +304,14 @@ static void pages_step_by_one_page(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, mixed, ARRAY_SIZE(mixed));
 	static const u64 want[] = {
-		A, A + 0x1000, A + 0x2000, A + 0x3000, A + 0x4000,
-		A + SZ_1M, A + SZ_1M + 0x1000, A + SZ_1M + 0x2000,
-		A + SZ_1M + 0x3000, A,
+		A, A + PAGE_SIZE, A + 2 * PAGE_SIZE, A + 3 * PAGE_SIZE,
+		A + 4 * PAGE_SIZE, A + SZ_1M, A + SZ_1M + PAGE_SIZE,
+		A + SZ_1M + 2 * PAGE_SIZE, A + SZ_1M + 3 * PAGE_SIZE, A,
 	};
 	struct dma_buf_cursor cursor;
 	dma_addr_t addr;
 	unsigned int i = 0;
 
-	if (PAGE_SIZE != SZ_4K)
-		kunit_skip(test, "written down for pages of 4 KiB");
 	dma_buf_list_for_each_page(addr, &cursor, list) {
 		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(want));
 		KUNIT_EXPECT_EQ(test, addr, want[i++]);
@@ -428,23 +426,24 @@ static void addresses_are_copied_page_by_page(struct kunit *test)
 static void block_size_fits_every_border(struct kunit *test)
 {
 	static const struct dma_buf_chunk chunks[] = {
-		{ .dma_addr = A + SZ_4K, .npages = (SZ_64K - SZ_4K) >> PAGE_SHIFT },
-		{ .dma_addr = A + SZ_2M, .npages = SZ_128K >> PAGE_SHIFT },
-		{ .dma_addr = A + SZ_4M, .npages = SZ_4K >> PAGE_SHIFT },
+		{ .dma_addr = A + PAGE_SIZE, .npages = 15 },
+		{ .dma_addr = A + 512 * PAGE_SIZE, .npages = 32 },
+		{ .dma_addr = A + 1024 * PAGE_SIZE, .npages = 1 },
 	};
 	struct dma_buf_list *list = list_of(test, chunks, 3);
 	struct dma_buf_list *one = list_of(test, chunks, 1);
 	struct dma_buf_list *two = list_of(test, chunks, 2);
 	struct dma_buf_list *page = list_of(test, mixed, ARRAY_SIZE(mixed));
 
-	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, ~0UL), SZ_64K);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_4K | SZ_32K),
-			SZ_32K);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, SZ_2M), 0);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, ~0UL), 16 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 9 * PAGE_SIZE),
+			8 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 512 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 0), 0);
 	/* The ends of the buffer are no borders. */
-	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(one, SZ_4K | SZ_2M), SZ_2M);
-	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(two, ~0UL), SZ_64K);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(one, 513 * PAGE_SIZE),
+			512 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(two, ~0UL), 16 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(page, ~0UL), PAGE_SIZE);
 }
 
@@ -504,118 +503,99 @@ static void expect_page(struct kunit *test, struct dma_buf_chunk chunk,
 	KUNIT_EXPECT_EQ(test, chunk.npages, npages);
 }
 
-static void pages_are_not_shown_without_a_grant(struct kunit *test)
+/* The chunks are those parts that are contiguous in both. */
+static void pages_are_paired_with_addresses(struct kunit *test)
 {
 	struct dma_buf_list *list = list_with_pages(test);
-	struct dma_buf_cursor cursor;
+	static const struct { u64 at; unsigned int page; unsigned long n; } want[] = {
+		{ A, 0, 2 },
+		{ A + 2 * PAGE_SIZE, 4, 2 },
+		{ A + 4 * PAGE_SIZE, 6, 1 },
+	};
+	struct dma_buf_pairs pairs;
 	struct dma_buf_chunk chunk;
+	unsigned int i = 0;
 
-	dma_buf_list_for_each_chunk(chunk, &cursor, list)
-		KUNIT_EXPECT_NULL(test, chunk.page);
-
-	dma_buf_cursor_init(&cursor, list);
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_grant_pages(&cursor));
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, DEBUG_WARNS);
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		KUNIT_ASSERT_LT(test, i, ARRAY_SIZE(want));
+		KUNIT_EXPECT_EQ(test, chunk.dma_addr, want[i].at);
+		expect_page(test, chunk, want[i].page, want[i].n);
+		i++;
 	}
-	KUNIT_EXPECT_NULL(test, dma_buf_cursor_next_chunk(&cursor).page);
-}
-
-static void pages_are_not_shown_to_who_does_not_ask(struct kunit *test)
-{
-	struct dma_buf_list *list = list_with_pages(test);
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk chunk;
-
-	dma_buf_list_grant_pages(list);
-	dma_buf_list_for_each_chunk(chunk, &cursor, list)
-		KUNIT_EXPECT_NULL(test, chunk.page);
-	dma_buf_cursor_init_part(&cursor, list, 1, 3);
-	dma_buf_cursor_for_each_chunk(chunk, &cursor)
-		KUNIT_EXPECT_NULL(test, chunk.page);
-}
-
-static void pages_are_shown_with_a_grant(struct kunit *test)
-{
-	struct dma_buf_list *list = list_with_pages(test);
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk chunk;
-
-	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init_part(&cursor, list, 1, 4);
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
-	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 1, 1);
-	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 4, 2);
-	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 6, 1);
-	chunk = dma_buf_cursor_next_chunk(&cursor);
+	KUNIT_EXPECT_EQ(test, i, ARRAY_SIZE(want));
+	chunk = dma_buf_pairs_next(&pairs);
 	KUNIT_EXPECT_EQ(test, chunk.npages, 0);
 	KUNIT_EXPECT_NULL(test, chunk.page);
 }
 
-static void other_steps_do_not_lose_the_pages(struct kunit *test)
-{
-	struct dma_buf_list *list = list_with_pages(test);
-	struct dma_buf_cursor cursor;
-	dma_addr_t addr;
-
-	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init(&cursor, list);
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
-	expect_page(test, dma_buf_cursor_next_chunk(&cursor), 5, 1);
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_next_page(&cursor, &addr));
-	KUNIT_EXPECT_FALSE(test, dma_buf_cursor_next_page(&cursor, &addr));
-}
-
-static void forgotten_pages_are_gone(struct kunit *test)
-{
-	struct dma_buf_list *list = list_with_pages(test);
-	struct dma_buf_cursor cursor;
-
-	dma_buf_list_grant_pages(list);
-	dma_buf_list_forget_pages(list);
-	KUNIT_EXPECT_NOT_NULL(test, list->phys);
-
-	list->granted = false;
-	dma_buf_list_forget_pages(list);
-	KUNIT_EXPECT_NULL(test, list->phys);
-	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, 5);
-}
-
-static void empty_list_can_be_granted(struct kunit *test)
+/* Where they differ by the same offset the words are there only once. */
+static void pages_and_addresses_can_share_their_words(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, NULL, 0);
-	struct dma_buf_cursor cursor;
+	struct dma_buf_writer writer;
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
+	unsigned int i = 0;
 
-	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init(&cursor, list);
-	KUNIT_EXPECT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
+	dma_buf_writer_init(&writer, NULL, 0, 2);
+	add(test, &writer, (struct dma_buf_chunk) { .dma_addr = P, .npages = 2 });
+	add(test, &writer, (struct dma_buf_chunk) {
+		.dma_addr = P + 2 * PAGE_SIZE,
+		.npages = PAGE_SIZE + 1,
+	});
+	dma_buf_list_set(list, &writer, A - P);
+	list->phys = list->dma.first;
+	list->has_pages = true;
+
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		KUNIT_EXPECT_EQ(test, chunk.dma_addr, A + i * 2 * PAGE_SIZE);
+		expect_page(test, chunk, i * 2, i ? PAGE_SIZE + 1 : 2);
+		i++;
+	}
+	KUNIT_EXPECT_EQ(test, i, 2);
 }
 
-/* Merged in DMA says nothing of the pages. */
-static void ranges_never_have_a_page(struct kunit *test)
+/* What is read may be less than what is behind it, after a failure. */
+static void pairs_end_where_the_addresses_do(struct kunit *test)
+{
+	struct dma_buf_list *list = list_with_pages(test);
+	struct dma_buf_pairs pairs;
+
+	list->dma.npages = 3;
+	dma_buf_pairs_init(&pairs, list);
+	expect_page(test, dma_buf_pairs_next(&pairs), 0, 2);
+	expect_page(test, dma_buf_pairs_next(&pairs), 4, 1);
+	KUNIT_EXPECT_EQ(test, dma_buf_pairs_next(&pairs).npages, 0);
+}
+
+static void readers_never_see_a_page(struct kunit *test)
 {
 	struct dma_buf_list *list = list_with_pages(test);
 	struct dma_buf_cursor cursor;
 
-	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init(&cursor, list);
-	KUNIT_ASSERT_TRUE(test, dma_buf_cursor_grant_pages(&cursor));
-	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A, 5);
+	expect_chunk(test, dma_buf_list_first_range(&cursor, list), A, 5);
+	dma_buf_cursor_init_part(&cursor, list, 1, 3);
+	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A + PAGE_SIZE, 3);
 }
 
-static void memory_without_pages_cannot_be_granted(struct kunit *test)
+/* Larger ones mean longer pauses, and more room that is not used. */
+static void blocks_are_never_larger_than_the_smallest_page(struct kunit *test)
 {
-	struct dma_buf_list *list = list_of(test, mixed, 1);
-	struct dma_buf_cursor cursor;
+	struct dma_buf_list *list = list_of(test, NULL, 0);
+	struct dma_buf_writer writer;
+	struct dma_buf_block *block;
+	unsigned int i, n = 0;
 
-	dma_buf_list_grant_pages(list);
-	dma_buf_cursor_init(&cursor, list);
-	kunit_warning_suppress(test)
-		KUNIT_EXPECT_FALSE(test, dma_buf_cursor_grant_pages(&cursor));
-	KUNIT_EXPECT_NULL(test, dma_buf_cursor_next_chunk(&cursor).page);
+	dma_buf_writer_init(&writer, NULL, 0, ULONG_MAX);
+	for (i = 0; i < 2000; i++)
+		add(test, &writer, mixed[i % 4]);
+	dma_buf_list_set(list, &writer, 0);
+	for (block = list->dma_blocks; block; block = block->next) {
+		KUNIT_EXPECT_LE(test, ksize(block), SZ_4K);
+		n++;
+	}
+	/* Nor much smaller, if there is a lot to write. */
+	KUNIT_EXPECT_EQ(test, n, 4);
 }
 
 static struct kunit_case dma_buf_list_cases[] = {
@@ -638,14 +618,11 @@ static struct kunit_case dma_buf_list_cases[] = {
 	KUNIT_CASE(block_size_fits_every_border),
 	KUNIT_CASE(blocks_of_no_size_are_refused),
 	KUNIT_CASE(block_size_looks_at_ranges_not_at_chunks),
-	KUNIT_CASE(pages_are_not_shown_without_a_grant),
-	KUNIT_CASE(pages_are_not_shown_to_who_does_not_ask),
-	KUNIT_CASE(pages_are_shown_with_a_grant),
-	KUNIT_CASE(other_steps_do_not_lose_the_pages),
-	KUNIT_CASE(forgotten_pages_are_gone),
-	KUNIT_CASE(empty_list_can_be_granted),
-	KUNIT_CASE(ranges_never_have_a_page),
-	KUNIT_CASE(memory_without_pages_cannot_be_granted),
+	KUNIT_CASE(pages_are_paired_with_addresses),
+	KUNIT_CASE(pages_and_addresses_can_share_their_words),
+	KUNIT_CASE(pairs_end_where_the_addresses_do),
+	KUNIT_CASE(readers_never_see_a_page),
+	KUNIT_CASE(blocks_are_never_larger_than_the_smallest_page),
 	{}
 };
 

@@ -137,6 +137,28 @@ static void return_what_an_importer_has(struct buffer *b,
 	b->again = NULL;
 }
 
+static void return_what_was_mapped_for_another(struct buffer *b,
+					       struct dma_buf_list *list)
+{
+	struct dma_buf_attachment own = { .dev = b->m->dev };
+	struct dma_buf_list *other;
+
+	other = dma_buf_list_from_runs(&own, b->vec, b->nr, b->m->dir, 0);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(b->m->test, other);
+	b->again = other;
+	KUNIT_EXPECT_PTR_EQ(b->m->test, buffer_map(b), ERR_PTR(-EBUSY));
+	b->again = NULL;
+	dma_buf_list_free(other);
+}
+
+static void map_nothing(struct buffer *b, struct dma_buf_list *list)
+{
+	KUNIT_EXPECT_PTR_EQ(b->m->test, dma_buf_list_map(NULL, b->m->dir),
+			    ERR_PTR(-EINVAL));
+	KUNIT_EXPECT_PTR_EQ(b->m->test, dma_buf_map_attachment(NULL, b->m->dir),
+			    ERR_PTR(-EINVAL));
+}
+
 static void attach_no_device(struct buffer *b, struct dma_buf_list *list)
 {
 	struct dma_buf_attachment *attach;
@@ -216,12 +238,14 @@ static const struct misuse misuses[] = {
 	MISUSE(unmap_twice, .warns = 1, .debug = true),
 	MISUSE(unmap_by_who_has_nothing, .warns = 1),
 	MISUSE(unmap_table_by_who_has_nothing, .warns = 1),
-	MISUSE(unmap_from_another_buffer, .warns = 1, .debug = true),
-	MISUSE(unmap_for_another_device, .warns = 1, .debug = true),
+	MISUSE(unmap_from_another_buffer, .warns = 1),
+	MISUSE(unmap_for_another_device, .warns = 1),
 	MISUSE(unmap_in_another_direction),
 	MISUSE(map_in_no_direction, .warns = 1, .once = true),
 	MISUSE(free_what_an_importer_has, .warns = 1, .once = true),
 	MISUSE(return_what_an_importer_has, .warns = 1, .once = true),
+	MISUSE(return_what_was_mapped_for_another, .warns = 1, .once = true),
+	MISUSE(map_nothing, .warns = 2),
 	MISUSE(attach_no_device, .warns = 1),
 	MISUSE(attach_to_nothing, .warns = 1),
 	MISUSE(detach_from_another_buffer, .warns = 1),
@@ -265,9 +289,8 @@ static void misuse_is_warned_of(struct kunit *test)
 							      misuse->warns);
 	}
 
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 1);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 1);
 	KUNIT_EXPECT_EQ(test, b.mapped, 1);
-	KUNIT_EXPECT_TRUE(test, list_is_singular(&b.dmabuf->mappings));
 	KUNIT_EXPECT_TRUE(test, list_is_singular(&b.dmabuf->attachments));
 	buffer_expect_reached(&b, list);
 	buffer_close(&b, list);

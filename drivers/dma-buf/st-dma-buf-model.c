@@ -20,13 +20,40 @@ static bool model_fails(struct model *m)
 	return ++m->calls == m->fail_at;
 }
 
+static void model_expect_for(struct model *m, struct device *dev,
+			     enum dma_data_direction dir)
+{
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	KUNIT_EXPECT_EQ(m->test, dir, m->dir);
+}
+
+/*
+ * System memory must not be bounced until that was refused, and what must be
+ * copied then is copied. That a device is out of reach is no reason to warn.
+ */
+static unsigned long model_attrs(struct model *m, unsigned long attrs)
+{
+	if (m->attrs & DMA_ATTR_MMIO)
+		return m->attrs | DMA_ATTR_NO_WARN;
+	if (m->refused && !(attrs & DMA_ATTR_NO_BOUNCE))
+		return m->attrs & ~DMA_ATTR_SKIP_CPU_SYNC;
+	return m->attrs | DMA_ATTR_NO_BOUNCE;
+}
+
 static void model_expect_made_with(struct model *m, struct device *dev,
 				   enum dma_data_direction dir,
 				   unsigned long attrs)
 {
-	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
-	KUNIT_EXPECT_EQ(m->test, dir, m->dir);
-	KUNIT_EXPECT_EQ(m->test, attrs, m->attrs);
+	model_expect_for(m, dev, dir);
+	KUNIT_EXPECT_EQ(m->test, attrs, model_attrs(m, attrs));
+}
+
+/* The DMA API does not do it, and never says so where it should not bounce. */
+static dma_addr_t model_refuse(struct model *m, unsigned long attrs)
+{
+	if (attrs & DMA_ATTR_NO_BOUNCE)
+		m->refused = true;
+	return DMA_MAPPING_ERROR;
 }
 
 /* p2pdma */
@@ -94,24 +121,54 @@ static size_t model_max_mapping_size(struct device *dev)
 	return model_get()->max_mapping;
 }
 
-static u64 model_addr_limit(struct device *dev)
+static u64 model_dma_mask(struct device *dev)
 {
 	return model_get()->mask;
 }
 
-static bool model_map_is_identity(struct device *dev, phys_addr_t last,
-				  unsigned long attrs)
+/* Without an IOMMU, what is at this DMA address */
+static bool model_in_reach(struct model *m, u64 last)
+{
+	return last <= min_not_zero(m->mask, m->bus_limit);
+}
+
+static bool model_reaches(struct device *dev, phys_addr_t last)
 {
 	struct model *m = model_get();
 
 	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
-	KUNIT_EXPECT_EQ(m->test, attrs, m->attrs);
-	return last <= m->identity_to;
+	return model_in_reach(m, last + m->dma_offset);
+}
+
+static unsigned long model_max_run(struct device *dev)
+{
+	return model_get()->max_run;
+}
+
+static bool model_is_coherent(struct device *dev)
+{
+	return model_get()->coherent;
+}
+
+static bool model_need_map(struct device *dev, unsigned long attrs)
+{
+	struct model *m = model_get();
+
+	model_expect_made_with(m, dev, m->dir, attrs);
+	m->need_map_calls++;
+	/* As the real one, whatever the machine. */
+	return m->need_map || m->iommu || attrs & DMA_ATTR_MMIO;
 }
 
 static bool model_need_unmap(struct device *dev)
 {
 	return model_get()->need_unmap;
+}
+
+static bool model_need_sync(struct device *dev)
+{
+	KUNIT_EXPECT_PTR_EQ(model_get()->test, dev, model_get()->dev);
+	return model_get()->need_sync;
 }
 
 /* The IOMMU */
@@ -201,6 +258,9 @@ static int model_iova_link(struct device *dev, struct dma_iova_state *state,
 
 	m->link_calls++;
 	model_expect_made_with(m, dev, dir, attrs);
+	/* It does not look at these. */
+	KUNIT_EXPECT_FALSE(m->test, attrs & DMA_ATTR_CC_SHARED);
+	KUNIT_EXPECT_FALSE(m->test, m->map_ops);
 	if (!iova || model_fails(m) || m->nr_links == MODEL_MAX_MAPS)
 		return -ENOMEM;
 
@@ -215,8 +275,10 @@ static int model_iova_link(struct device *dev, struct dma_iova_state *state,
 		.phys = phys,
 		.addr = state->addr + offset,
 		.size = size,
+		.attrs = attrs,
 	};
 	iova->linked += size;
+	iova->attrs = attrs;
 	return 0;
 }
 
@@ -236,6 +298,41 @@ static int model_iova_sync(struct device *dev, struct dma_iova_state *state,
 	return 0;
 }
 
+/* Was all of it given to the CPU, each run once, right before this? */
+static bool model_was_synced(struct model *m, const struct model_iova *iova)
+{
+	unsigned int i, at = m->nr_syncs;
+	size_t sum = 0;
+
+	for (i = 0; i < m->nr_links; i++)
+		if (m->links[i].addr - iova->addr < iova->size)
+			at--;
+	for (; at < m->nr_syncs && at < MODEL_MAX_SYNCS; at++)
+		if (m->syncs[at].addr - iova->addr < iova->size &&
+		    !m->syncs[at].for_device)
+			sum += m->syncs[at].size;
+	return sum == iova->linked;
+}
+
+/*
+ * As it was linked, unless the caches were managed run by run: looking for what
+ * is behind an IOVA costs more.
+ */
+static void model_expect_destroyed_with(struct model *m,
+					const struct model_iova *iova,
+					unsigned long attrs)
+{
+	bool managed = !m->coherent &&
+		       !(iova->attrs & (DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_MMIO));
+
+	KUNIT_EXPECT_EQ(m->test, attrs | DMA_ATTR_SKIP_CPU_SYNC,
+			iova->attrs | DMA_ATTR_SKIP_CPU_SYNC);
+	if (!managed)
+		return;
+	KUNIT_EXPECT_TRUE(m->test, attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	KUNIT_EXPECT_TRUE(m->test, model_was_synced(m, iova));
+}
+
 static void model_iova_destroy(struct device *dev, struct dma_iova_state *state,
 			       size_t size, enum dma_data_direction dir,
 			       unsigned long attrs)
@@ -244,11 +341,13 @@ static void model_iova_destroy(struct device *dev, struct dma_iova_state *state,
 	struct model_iova *iova = model_iova_of(m, state);
 	unsigned int i, keep = 0;
 
-	model_expect_made_with(m, dev, dir, attrs);
+	model_expect_for(m, dev, dir);
 	if (!iova)
 		return;
 
 	KUNIT_EXPECT_EQ(m->test, size, iova->linked);
+	if (iova->linked)
+		model_expect_destroyed_with(m, iova, attrs);
 	for (i = 0; i < m->nr_links; i++) {
 		dma_addr_t addr = m->links[i].addr;
 
@@ -266,20 +365,48 @@ static void model_iova_destroy(struct device *dev, struct dma_iova_state *state,
 
 /* Mappings */
 
-static int model_map_add(struct model *m, phys_addr_t phys, dma_addr_t addr,
-			 size_t size, const struct sg_table *sgt)
+static int model_map_add(struct model *m, const struct model_map *map)
 {
-	if (addr + size - 1 > m->mask || addr + size - 1 < addr ||
-	    m->nr_maps == MODEL_MAX_MAPS)
+	u64 last = map->addr + map->size - 1;
+
+	if (last > m->mask || last < map->addr || m->nr_maps == MODEL_MAX_MAPS)
 		return -ENOMEM;
 
-	m->maps[m->nr_maps++] = (struct model_map) {
-		.phys = phys,
-		.addr = addr,
-		.size = size,
-		.sgt = sgt,
-	};
+	m->maps[m->nr_maps++] = *map;
 	return 0;
+}
+
+static bool model_bounces(struct model *m)
+{
+	return m->bounce_from != U64_MAX;
+}
+
+/* Copies go to where nothing else is. */
+static bool model_bounce(struct model *m, struct model_map *map)
+{
+	if (map->attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE) ||
+	    map->size > m->max_mapping)
+		return false;
+
+	map->addr = MODEL_BOUNCE + m->bounced;
+	m->bounced += map->size + PAGE_SIZE;
+	/* It is not before the first bounce that the DMA API knows. */
+	m->need_unmap = true;
+	m->need_sync = true;
+	return true;
+}
+
+static bool model_map_direct(struct model *m, struct model_map *map)
+{
+	u64 last = map->phys + map->size - 1;
+
+	map->addr = map->phys + m->dma_offset;
+	if (map->attrs & DMA_ATTR_MMIO && m->no_mmio)
+		return false;
+	if (!model_in_reach(m, last + m->dma_offset) ||
+	    (model_bounces(m) && last >= m->bounce_from))
+		return model_bounce(m, map);
+	return true;
 }
 
 static dma_addr_t model_map_phys(struct device *dev, phys_addr_t phys, size_t size,
@@ -287,24 +414,23 @@ static dma_addr_t model_map_phys(struct device *dev, phys_addr_t phys, size_t si
 				 unsigned long attrs)
 {
 	struct model *m = model_get();
-	dma_addr_t addr = phys + m->dma_offset;
+	struct model_map map = { .phys = phys, .size = size, .attrs = attrs };
 
 	m->map_calls++;
-	m->max_mapped = max(m->max_mapped, size);
 	model_expect_made_with(m, dev, dir, attrs);
 	KUNIT_EXPECT_GT(m->test, size, 0);
-	if (!(attrs & DMA_ATTR_MMIO) && phys + size - 1 > m->identity_to)
-		KUNIT_EXPECT_LE(m->test, size, m->max_mapping);
-	if (model_fails(m))
-		return DMA_MAPPING_ERROR;
+	if (!(attrs & DMA_ATTR_MMIO))
+		KUNIT_EXPECT_LE(m->test, size >> PAGE_SHIFT, m->max_run);
 
-	if (m->iommu && !model_iova_take(m, size, &addr))
-		return DMA_MAPPING_ERROR;
-	if (m->bounces)
-		m->need_unmap = true;
-	if (model_map_add(m, phys, addr, size, NULL))
-		return DMA_MAPPING_ERROR;
-	return addr;
+	if (model_fails(m))
+		return model_refuse(m, attrs);
+	if (m->iommu ? !model_iova_take(m, size, &map.addr) :
+		       !model_map_direct(m, &map))
+		return model_refuse(m, attrs);
+	if (model_map_add(m, &map))
+		return model_refuse(m, attrs);
+	m->max_mapped = max(m->max_mapped, size);
+	return map.addr;
 }
 
 static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
@@ -313,20 +439,19 @@ static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 	struct model *m = model_get();
 	unsigned int i;
 
-	model_expect_made_with(m, dev, dir, attrs);
+	model_expect_for(m, dev, dir);
 	KUNIT_EXPECT_TRUE(m->test, m->need_unmap);
 	for (i = 0; i < m->nr_maps; i++) {
 		struct model_map *map = &m->maps[i];
 
 		if (map->sgt || map->addr != addr || map->size != size)
 			continue;
+		KUNIT_EXPECT_EQ(m->test, attrs, map->attrs);
 		if (m->iommu)
 			model_iova_give(m, size);
 		*map = m->maps[--m->nr_maps];
 		return;
 	}
-	if (addr + size - 1 <= m->identity_to)
-		return;
 	KUNIT_FAIL(m->test, "unmapped what was never mapped: %pad, %zu bytes",
 		   &addr, size);
 }
@@ -335,11 +460,20 @@ static void model_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 static struct scatterlist *model_map_segment(struct model *m,
 					     const struct sg_table *sgt,
 					     struct scatterlist *sg,
-					     dma_addr_t *addr, size_t *len)
+					     dma_addr_t *addr, size_t *len,
+					     unsigned long attrs)
 {
 	*len = 0;
 	do {
-		if (model_map_add(m, sg_phys(sg), *addr + *len, sg->length, sgt))
+		struct model_map map = {
+			.phys = sg_phys(sg),
+			.addr = *addr + *len,
+			.size = sg->length,
+			.attrs = attrs,
+			.sgt = sgt,
+		};
+
+		if (model_map_add(m, &map))
 			return ERR_PTR(-ENOMEM);
 		*len += sg->length;
 		sg = sg_next(sg);
@@ -359,24 +493,52 @@ static void model_sg_forget(struct model *m, const struct sg_table *sgt)
 	}
 }
 
+static unsigned long model_sg_attrs(struct model *m, const struct sg_table *sgt)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_maps; i++)
+		if (m->maps[i].sgt == sgt)
+			return m->maps[i].attrs;
+	return 0;
+}
+
 static int model_get_sgtable(struct device *dev, struct sg_table *sgt,
 			     void *cpu_addr, dma_addr_t dma_addr, size_t size,
 			     unsigned long attrs)
 {
 	struct model *m = model_get();
-	struct scatterlist *sg, *from = m->coherent->sgl;
+	struct scatterlist *sg, *from = m->allocated->sgl;
 	unsigned int i;
 
 	/* Only who allocated it can tell what it is. */
 	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->owner);
 	KUNIT_EXPECT_EQ(m->test, attrs, DMA_ATTR_WRITE_COMBINE);
-	if (model_fails(m) || sg_alloc_table(sgt, m->coherent->nents, GFP_KERNEL))
+	if (model_fails(m) || sg_alloc_table(sgt, m->allocated->nents, GFP_KERNEL))
 		return -ENOMEM;
 	for_each_sgtable_sg(sgt, sg, i) {
 		sg_set_page(sg, sg_page(from), from->length, 0);
 		from = sg_next(from);
 	}
 	return 0;
+}
+
+/* As swiotlb-xen, the only one of these that bounces */
+static bool model_sg_bounces(struct model *m, const struct sg_table *sgt,
+			     unsigned long attrs)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (attrs & DMA_ATTR_NO_BOUNCE) {
+		m->refused = true;
+		return false;
+	}
+	for_each_sgtable_sg(sgt, sg, i)
+		if (sg->length > m->max_mapping)
+			return false;
+	m->need_sync = true;
+	return true;
 }
 
 static int model_map_sgtable(struct device *dev, struct sg_table *sgt,
@@ -391,12 +553,14 @@ static int model_map_sgtable(struct device *dev, struct sg_table *sgt,
 	KUNIT_EXPECT_TRUE(m->test, m->map_ops);
 	if (model_fails(m))
 		return -ENOMEM;
+	if (model_bounces(m) && !model_sg_bounces(m, sgt, attrs))
+		return -EIO;
 
 	for (; sg; out = sg_next(out), nents++) {
 		dma_addr_t addr = m->next_iova;
 		size_t len;
 
-		sg = model_map_segment(m, sgt, sg, &addr, &len);
+		sg = model_map_segment(m, sgt, sg, &addr, &len, attrs);
 		if (IS_ERR(sg)) {
 			model_sg_forget(m, sgt);
 			return PTR_ERR(sg);
@@ -416,9 +580,25 @@ static void model_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 	struct model *m = model_get();
 	unsigned int before = m->nr_maps;
 
-	model_expect_made_with(m, dev, dir, attrs);
+	model_expect_for(m, dev, dir);
+	KUNIT_EXPECT_EQ(m->test, attrs, model_sg_attrs(m, sgt));
 	model_sg_forget(m, sgt);
 	KUNIT_EXPECT_EQ(m->test, before - m->nr_maps, sgt->orig_nents);
+}
+
+/* Must be something that was mapped, but may be several links. */
+static bool model_knows(struct model *m, dma_addr_t addr, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_maps; i++)
+		if (m->maps[i].addr == addr && m->maps[i].size == size)
+			return true;
+	for (i = 0; i < MODEL_MAX_IOVAS; i++)
+		if (addr - m->iovas[i].addr < m->iovas[i].linked &&
+		    size <= m->iovas[i].linked - (addr - m->iovas[i].addr))
+			return true;
+	return !m->need_map;
 }
 
 static void model_sync(struct device *dev, dma_addr_t addr, size_t size,
@@ -426,13 +606,17 @@ static void model_sync(struct device *dev, dma_addr_t addr, size_t size,
 {
 	struct model *m = model_get();
 
-	model_expect_made_with(m, dev, dir, m->attrs);
-	KUNIT_ASSERT_LT(m->test, m->nr_syncs, MODEL_MAX_SYNCS);
-	m->syncs[m->nr_syncs++] = (struct model_sync) {
-		.addr = addr,
-		.size = size,
-		.for_device = for_device,
-	};
+	model_expect_for(m, dev, dir);
+	KUNIT_EXPECT_TRUE(m->test, m->need_sync);
+	KUNIT_EXPECT_FALSE(m->test, m->attrs & DMA_ATTR_MMIO);
+	KUNIT_EXPECT_TRUE(m->test, model_knows(m, addr, size));
+	if (m->nr_syncs < MODEL_MAX_SYNCS)
+		m->syncs[m->nr_syncs] = (struct model_sync) {
+			.addr = addr,
+			.size = size,
+			.for_device = for_device,
+		};
+	m->nr_syncs++;
 }
 
 static void model_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
@@ -452,7 +636,8 @@ static void model_sync_sgtable(struct device *dev, struct sg_table *sgt,
 {
 	struct model *m = model_get();
 
-	model_expect_made_with(m, dev, dir, m->attrs);
+	model_expect_for(m, dev, dir);
+	KUNIT_EXPECT_TRUE(m->test, m->need_sync);
 	m->sg_sync_calls++;
 }
 
@@ -471,8 +656,12 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(has_map_ops);
 	MODEL_STUB(merge_boundary);
 	MODEL_STUB(max_mapping_size);
-	MODEL_STUB(addr_limit);
-	MODEL_STUB(map_is_identity);
+	MODEL_STUB(dma_mask);
+	MODEL_STUB(reaches);
+	MODEL_STUB(max_run);
+	MODEL_STUB(is_coherent);
+	MODEL_STUB(need_sync);
+	MODEL_STUB(need_map);
 	MODEL_STUB(need_unmap);
 	MODEL_STUB(iova_alloc);
 	MODEL_STUB(iova_link);
@@ -501,6 +690,8 @@ int model_init_real(struct kunit *test)
 	m->test = test;
 	m->dev = kunit_device_register(test, "importer");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m->dev);
+	m->dev->dma_parms = &m->parms;
+	dma_set_max_seg_size(m->dev, UINT_MAX);
 	m->owner = kunit_device_register(test, "exporter");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, m->owner);
 	m->maps = kunit_kcalloc(test, MODEL_MAX_MAPS, sizeof(*m->maps),
@@ -516,9 +707,14 @@ int model_init_real(struct kunit *test)
 	m->is_pci = true;
 	m->p2p = true;
 	m->map_type = PCI_P2PDMA_MAP_BUS_ADDR;
+	m->coherent = true;
+	m->need_map = true;
 	m->need_unmap = true;
+	m->need_sync = true;
 	m->mask = DMA_BIT_MASK(64);
+	m->bounce_from = U64_MAX;
 	m->max_mapping = SIZE_MAX;
+	m->max_run = DMA_BUF_RUN_MAX_PAGES;
 	m->granule = PAGE_SIZE;
 	m->iova_left = U64_MAX;
 	m->iova_gap = PAGE_SIZE;
@@ -577,7 +773,19 @@ void model_behind_iommu(struct model *m)
 void model_with_map_ops(struct model *m)
 {
 	m->map_ops = true;
-	m->sg_merge = UINT_MAX & PAGE_MASK;
+	/* Without a second length in each entry nobody can merge any. */
+	if (IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
+		m->sg_merge = UINT_MAX & PAGE_MASK;
+}
+
+/* No memory without an IOMMU but with bounce buffers, as with swiotlb=force */
+void model_with_bouncing(struct model *m)
+{
+	m->bounce_from = 0;
+	m->no_mmio = true;
+	m->max_mapping = 4 * PAGE_SIZE - 512;
+	m->need_unmap = false;
+	m->need_sync = false;
 }
 
 /* A peer that is reached in this way, and mappings of its memory only */
@@ -638,5 +846,6 @@ phys_addr_t model_reached(struct model *m, dma_addr_t addr)
 	if (m->map_type == PCI_P2PDMA_MAP_BUS_ADDR &&
 	    addr - m->provider.bus_offset >= MODEL_BAR)
 		return addr - m->provider.bus_offset;
-	return addr <= m->identity_to ? addr : 0;
+	/* Where nothing needs to be mapped, that is for system memory only. */
+	return !m->need_map && model_is_system_memory(addr, 1) ? addr : 0;
 }

@@ -2,19 +2,12 @@
 /*
  * The peer-to-peer negotiation and what is remembered of it
  */
-#include <kunit/static_stub.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
 #include <linux/path.h>
 #include <linux/seq_file.h>
 
 #include "st-dma-buf-model.h"
-
-#define V(addr, pages)	{ .paddr = (addr), .len = (pages) * PAGE_SIZE }
-
-static const struct phys_vec bar[] = {
-	V(MODEL_BAR, 2), V(MODEL_BAR + SZ_1G, 1),
-};
 
 /**
  * struct offer - a pair of drivers and devices, all in favour but for what is set
@@ -79,8 +72,9 @@ static const struct offer offers[] = {
 	  .reason = DMA_BUF_P2P_NO_PROVIDER, .asked = true },
 	{ .name = "importer_is_not_pci", .not_pci = true,
 	  .reason = DMA_BUF_P2P_NOT_PCI, .asked = true },
+	/* Which may map the memory of a device, or need not. */
 	{ .name = "importer_with_map_ops", .map_ops = true,
-	  .reason = DMA_BUF_P2P_MAP_OPS, .asked = true },
+	  .reason = DMA_BUF_P2P_OK, .peer2peer = true, .asked = true },
 	{ .name = "no_route", .far = true, .reason = DMA_BUF_P2P_NO_ROUTE,
 	  .asked = true },
 	{ .name = "no_kind_of_route", .unknown = true,
@@ -105,7 +99,7 @@ static void offer_init(struct buffer *b, struct model *m, const struct offer *o)
 	if (o->unknown)
 		m->map_type = PCI_P2PDMA_MAP_NOT_SUPPORTED;
 
-	buffer_init(b, m, BUFFER_BAR, bar, ARRAY_SIZE(bar));
+	buffer_init(b, m, BUFFER_BAR, model_bar, ARRAY_SIZE(model_bar));
 	b->no_offer = o->no_offer;
 	b->answer = o->answer;
 	if (o->no_provider)
@@ -150,8 +144,7 @@ static void who_may_not_never_gets_peer_memory(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(list), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, o->reason);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 0);
-	model_expect_clean(b.m);
+	buffer_expect_unmapped(&b);
 	buffer_put(&b);
 }
 
@@ -229,33 +222,40 @@ static void refused_importer_is_remembered(struct kunit *test)
 	buffer_put(&b);
 }
 
+/* The importer reads and the device of the exporter is a peer. */
+static void expect_record(struct buffer *b, struct dma_buf_list *list, bool peer,
+			  enum dma_buf_p2p_reason reason)
+{
+	struct kunit *test = b->m->test;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_PTR_EQ(test, list->attach, b->attach);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_is_peer(list), peer);
+	KUNIT_EXPECT_EQ(test, list->reason, reason);
+	KUNIT_EXPECT_EQ(test, b->attach->p2p.map_error, 0);
+}
+
 static void mapping_is_recorded(struct kunit *test)
 {
 	const struct offer o = { };
 	struct dma_buf_list *list, *other;
-	const struct dma_buf_p2p *p2p;
 	struct buffer b;
 
 	offer_init(&b, test->priv, &o);
 	buffer_attach(&b);
-	p2p = &b.attach->p2p;
-	KUNIT_EXPECT_EQ(test, p2p->nmaps, 0);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 0);
 
 	list = buffer_map(&b);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
-	KUNIT_EXPECT_EQ(test, p2p->route, DMA_BUF_ROUTE_PER_RUN);
-	KUNIT_EXPECT_TRUE(test, p2p->peer);
-	KUNIT_EXPECT_EQ(test, p2p->nchunks, 2);
-	KUNIT_EXPECT_EQ(test, p2p->map_reason, DMA_BUF_P2P_OK);
-	KUNIT_EXPECT_EQ(test, p2p->map_error, 0);
-	KUNIT_EXPECT_EQ(test, p2p->nmaps, 1);
+	expect_record(&b, list, true, DMA_BUF_P2P_OK);
+	KUNIT_EXPECT_EQ(test, list->route, DMA_BUF_ROUTE_PER_RUN);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 1);
 
 	other = buffer_map(&b);
-	KUNIT_EXPECT_EQ(test, p2p->nmaps, 2);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 2);
 	buffer_unmap(&b, other);
-	KUNIT_EXPECT_EQ(test, p2p->nmaps, 1);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 1);
 	buffer_unmap(&b, list);
-	KUNIT_EXPECT_EQ(test, p2p->nmaps, 0);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 0);
 	buffer_put(&b);
 }
 
@@ -263,7 +263,7 @@ static void note_of_the_exporter_is_recorded(struct kunit *test)
 {
 	const struct phys_vec ram = V(model_page(test->priv, 3), 1);
 	const struct offer o = { };
-	struct dma_buf_list *list;
+	struct dma_buf_list *list, *other;
 	struct buffer b;
 
 	/* It lives in system memory although the peer would reach the BAR. */
@@ -274,20 +274,20 @@ static void note_of_the_exporter_is_recorded(struct kunit *test)
 	b.nr = 1;
 	buffer_attach(&b);
 	list = buffer_map(&b);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
-	KUNIT_EXPECT_FALSE(test, b.attach->p2p.peer);
+	expect_record(&b, list, false, DMA_BUF_P2P_SYSTEM);
 	buffer_unmap(&b, list);
 
 	b.note = DMA_BUF_P2P_PINNED;
-	list = buffer_map(&b);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_PINNED);
-	buffer_unmap(&b, list);
+	other = buffer_map(&b);
+	expect_record(&b, other, false, DMA_BUF_P2P_PINNED);
 
-	/* And it does not stick. */
+	/* And it does not stick, neither here nor there. */
 	b.note = 0;
 	list = buffer_map(&b);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
+	expect_record(&b, list, false, DMA_BUF_P2P_SYSTEM);
+	expect_record(&b, other, false, DMA_BUF_P2P_PINNED);
 	buffer_unmap(&b, list);
+	buffer_unmap(&b, other);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_OK);
 	buffer_put(&b);
 }
@@ -305,14 +305,12 @@ static void failed_mapping_is_recorded(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, -EIO);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_OUTSIDE_BAR);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.route, DMA_BUF_ROUTE_NONE);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 0);
+	buffer_expect_unmapped(&b);
 
 	b.map_error = 0;
 	b.note = 0;
 	list = buffer_map(&b);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_error, 0);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_OK);
+	expect_record(&b, list, true, DMA_BUF_P2P_OK);
 	buffer_unmap(&b, list);
 	buffer_put(&b);
 }
@@ -330,7 +328,7 @@ static void static_importer_pins_and_a_failed_pin_is_recorded(struct kunit *test
 	list = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 	KUNIT_EXPECT_EQ(test, b.pins, 1);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_IMPORTER);
+	expect_record(&b, list, false, DMA_BUF_P2P_IMPORTER);
 	buffer_unmap(&b, list);
 	KUNIT_EXPECT_EQ(test, b.pins, 0);
 
@@ -351,9 +349,8 @@ static void system_memory_is_no_peer_over_a_private_link(struct kunit *test)
 	b.answer = DMA_BUF_P2P_PRIVATE_LINK;
 	buffer_attach(&b);
 	list = buffer_map(&b);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	expect_record(&b, list, false, DMA_BUF_P2P_SYSTEM);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_PRIVATE_LINK);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
 	buffer_close(&b, list);
 }
 
@@ -378,33 +375,6 @@ static void released_file_is_not_found(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, b.dmabuf);
 }
 
-static char *fdinfo(struct buffer *b)
-{
-	struct kunit *test = b->m->test;
-	struct seq_file m = { .size = SZ_4K };
-
-	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, m.buf);
-	b->dmabuf->file->f_op->show_fdinfo(&m, b->dmabuf->file);
-	KUNIT_EXPECT_FALSE(test, seq_has_overflowed(&m));
-	return m.buf;
-}
-
-static __printf(3, 4) void expect_fdinfo(struct buffer *b, bool there,
-					   const char *fmt, ...)
-{
-	char *info = fdinfo(b), *line;
-	va_list args;
-
-	va_start(args, fmt);
-	line = kvasprintf(GFP_KERNEL, fmt, args);
-	va_end(args);
-	KUNIT_ASSERT_NOT_NULL(b->m->test, line);
-	KUNIT_EXPECT_EQ_MSG(b->m->test, !!strstr(info, line), there,
-			    "%s in\n%s", line, info);
-	kfree(line);
-}
-
 static void fdinfo_has_the_records(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -414,22 +384,97 @@ static void fdinfo_has_the_records(struct kunit *test)
 
 	offer_init(&b, m, &o);
 	buffer_attach(&b);
-	expect_fdinfo(&b, true, "\nattach:\t%s peer2peer=yes reason=reachable\n",
-		      dev_name(m->dev));
-	expect_fdinfo(&b, false, "\nmap:");
+	buffer_expect_fdinfo(&b, true, "\nattach:\t%s peer2peer=yes reason=reachable\n",
+			     dev_name(m->dev));
+	buffer_expect_fdinfo(&b, false, "\nmap:");
 
 	list = buffer_map(&b);
-	expect_fdinfo(&b, true,
-		      "\nmap:\t%s memory=peer route=per-run chunks=2 reason=reachable\n",
-		      dev_name(m->dev));
+	buffer_expect_fdinfo(&b, true,
+			     "\nmap:\t%s memory=peer route=per-run chunks=3 reason=reachable\n",
+			     dev_name(m->dev));
 	buffer_unmap(&b, list);
-	expect_fdinfo(&b, false, "\nmap:");
+	buffer_expect_fdinfo(&b, false, "\nmap:");
 
 	b.map_error = -EIO;
 	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
-	expect_fdinfo(&b, true, "\nmap:\t%s error=%d reason=reachable\n",
-		      dev_name(m->dev), -EIO);
-	expect_fdinfo(&b, false, "\nrefused:");
+	buffer_expect_fdinfo(&b, true, "\nmap:\t%s error=%d reason=reachable\n",
+			     dev_name(m->dev), -EIO);
+	buffer_expect_fdinfo(&b, false, "\nrefused:");
+	buffer_put(&b);
+}
+
+/* There is a line for each of them, and a failure hides none. */
+static void fdinfo_has_every_mapping(struct kunit *test)
+{
+	const struct offer o = { };
+	struct dma_buf_list *list, *other;
+	struct model *m = test->priv;
+	const char *dev = dev_name(m->dev);
+	struct buffer b;
+
+	offer_init(&b, m, &o);
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	b.kind = BUFFER_RUNS;
+	b.vec = model_ram(m);
+	b.nr = 1;
+	m->attrs = 0;
+	other = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, other);
+	b.map_error = -EIO;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
+
+	buffer_expect_fdinfo(&b, true, "\nmap:\t%s memory=peer ", dev);
+	buffer_expect_fdinfo(&b, true,
+			     "\nmap:\t%s memory=system route=per-run chunks=1 reason=buffer is in system memory\n",
+			     dev);
+	buffer_expect_fdinfo(&b, true, "\nmap:\t%s error=%d ", dev, -EIO);
+
+	buffer_unmap(&b, list);
+	buffer_expect_fdinfo(&b, false, "\nmap:\t%s memory=peer ", dev);
+	buffer_expect_fdinfo(&b, true, "\nmap:\t%s memory=system ", dev);
+	buffer_unmap(&b, other);
+	buffer_put(&b);
+}
+
+/* An exporter may hold it for long, and a reader is not to hang on that. */
+static void fdinfo_does_not_wait_for_the_reservation_lock(struct kunit *test)
+{
+	const struct offer o = { };
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	offer_init(&b, test->priv, &o);
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	/* Taken again by this task it would return -EALREADY or wait forever. */
+	dma_resv_lock(b.dmabuf->resv, NULL);
+	buffer_expect_fdinfo(&b, true, "\nattach:\t");
+	buffer_expect_fdinfo(&b, true, "\nmap:\t");
+	dma_resv_unlock(b.dmabuf->resv);
+	buffer_close(&b, list);
+}
+
+/* Its name is in there, and what it has mapped is synced. */
+static void device_is_there_as_long_as_its_attachment(struct kunit *test)
+{
+	const struct offer o = { };
+	struct model *m = test->priv;
+	unsigned int before = kref_read(&m->dev->kobj.kref);
+	struct buffer b;
+
+	offer_init(&b, m, &o);
+	buffer_attach(&b);
+	KUNIT_EXPECT_EQ(test, kref_read(&m->dev->kobj.kref), before + 1);
+	buffer_put(&b);
+	KUNIT_EXPECT_EQ(test, kref_read(&m->dev->kobj.kref), before);
+
+	offer_init(&b, m, &o);
+	b.attach_error = -EOPNOTSUPP;
+	buffer_attach(&b);
+	KUNIT_EXPECT_EQ(test, kref_read(&m->dev->kobj.kref), before);
 	buffer_put(&b);
 }
 
@@ -440,10 +485,10 @@ static void fdinfo_has_the_last_refusal(struct kunit *test)
 	offer_init(&b, test->priv, &(struct offer) { .not_pci = true });
 	b.attach_error = -EOPNOTSUPP;
 	buffer_attach(&b);
-	expect_fdinfo(&b, true,
-		      "\nrefused:\t%s error=%d reason=importer is not a PCI device\n",
-		      dev_name(b.m->dev), -EOPNOTSUPP);
-	expect_fdinfo(&b, false, "\nattach:");
+	buffer_expect_fdinfo(&b, true,
+			     "\nrefused:\t%s error=%d reason=importer is not a PCI device\n",
+			     dev_name(b.m->dev), -EOPNOTSUPP);
+	buffer_expect_fdinfo(&b, false, "\nattach:");
 	buffer_put(&b);
 }
 
@@ -481,6 +526,9 @@ static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE(system_memory_is_no_peer_over_a_private_link),
 	KUNIT_CASE(released_file_is_not_found),
 	KUNIT_CASE(fdinfo_has_the_records),
+	KUNIT_CASE(fdinfo_has_every_mapping),
+	KUNIT_CASE(fdinfo_does_not_wait_for_the_reservation_lock),
+	KUNIT_CASE(device_is_there_as_long_as_its_attachment),
 	KUNIT_CASE(fdinfo_has_the_last_refusal),
 	KUNIT_CASE(each_reason_has_a_text_of_its_own),
 	{ }

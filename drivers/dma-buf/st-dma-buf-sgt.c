@@ -11,10 +11,9 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/swiotlb.h>
 
 #include "st-dma-buf-model.h"
-
-#define V(addr, pages)	{ .paddr = (addr), .len = (pages) * PAGE_SIZE }
 
 #define RANDOM_ROUNDS	1000
 #define RANDOM_RUNS	40
@@ -152,8 +151,7 @@ static void table_of_a_peer_has_no_pages(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, sgt->orig_nents, 0);
 	KUNIT_EXPECT_NULL(test, sg_page(sgt->sgl));
 	expect_table_reaches(&b, sgt);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.nmaps, 1);
-	KUNIT_EXPECT_EQ(test, b.attach->p2p.route, DMA_BUF_ROUTE_BUS_ADDR);
+	KUNIT_EXPECT_EQ(test, buffer_nmaps(&b), 1);
 	buffer_close_table(&b, sgt);
 }
 
@@ -180,36 +178,40 @@ static void iova_is_merged_up_to_the_segment_size(struct kunit *test)
 		V(model_page(m, 0), 1), V(model_page(m, 10), 1),
 		V(model_page(m, 20), 1), V(model_page(m, 30), 4),
 	};
-	struct device_dma_parameters parms = { };
+	bool two_lengths = IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH);
 	struct sg_table *sgt;
 	struct buffer b;
 
 	model_behind_iommu(m);
-	m->dev->dma_parms = &parms;
 	dma_set_max_seg_size(m->dev, 2 * PAGE_SIZE);
 	sgt = buffer_open_table(&b, m, BUFFER_RUNS, vec, 4);
 	/* 1 + 1, then 1, and 4 are more than the limit but in one piece. */
-	KUNIT_EXPECT_EQ(test, sgt->nents, 3);
-	KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl), 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, sgt->nents, two_lengths ? 3 : 4);
+	KUNIT_EXPECT_EQ(test, sg_dma_len(sgt->sgl),
+			two_lengths ? 2 * PAGE_SIZE : PAGE_SIZE);
 	expect_table_reaches(&b, sgt);
 	buffer_close_table(&b, sgt);
 
 	dma_set_max_seg_size(m->dev, UINT_MAX);
 	sgt = buffer_open_table(&b, m, BUFFER_RUNS, vec, 4);
-	KUNIT_EXPECT_EQ(test, sgt->nents, 1);
+	KUNIT_EXPECT_EQ(test, sgt->nents, two_lengths ? 1 : 4);
 	expect_table_reaches(&b, sgt);
 	buffer_close_table(&b, sgt);
-	m->dev->dma_parms = NULL;
 }
 
-static void long_chunks_are_cut_at_32_bits(struct kunit *test)
+/*
+ * What fits 32 bits, and leaves the next entry aligned as well as the first one.
+ */
+static void long_chunks_are_cut_at_2_gib(struct kunit *test)
 {
-	const u64 max = ALIGN_DOWN(UINT_MAX, PAGE_SIZE);
-	const struct phys_vec vec = { MODEL_BAR, 2 * max + PAGE_SIZE };
+	const u64 max = SZ_2G;
+	const struct phys_vec vec = { MODEL_BAR, (size_t)(2 * max + PAGE_SIZE) };
 	struct model *m = test->priv;
 	struct sg_table *sgt;
 	struct buffer b;
 
+	if (!IS_ENABLED(CONFIG_64BIT))
+		kunit_skip(test, "no chunk is that long");
 	model_with_peer(m, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
 	sgt = buffer_open_table(&b, m, BUFFER_BAR, &vec, 1);
 	KUNIT_EXPECT_EQ(test, sgt->nents, 3);
@@ -218,6 +220,72 @@ static void long_chunks_are_cut_at_32_bits(struct kunit *test)
 			sg_dma_address(sgt->sgl) + max);
 	KUNIT_EXPECT_EQ(test, sg_dma_len(sg_last(sgt->sgl, 3)), PAGE_SIZE);
 	buffer_close_table(&b, sgt);
+}
+
+/* The pages of it are cut at the same places, if there are any. */
+static void long_runs_are_cut_at_2_gib(struct kunit *test)
+{
+	const struct phys_vec vec = { MODEL_RAM, SZ_2G + 3 * PAGE_SIZE };
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct sg_table *sgt;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, &vec, 1);
+	sgt = dma_buf_sgt_from_list(list);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 2);
+	KUNIT_EXPECT_EQ(test, sgt->sgl->length, SZ_2G);
+	KUNIT_EXPECT_PTR_EQ(test, sg_page(sg_next(sgt->sgl)),
+			    phys_to_page(MODEL_RAM + SZ_2G));
+	KUNIT_EXPECT_EQ(test, sg_next(sgt->sgl)->length, 3 * PAGE_SIZE);
+	dma_buf_sgt_put_list(sgt);
+	buffer_close(&b, list);
+}
+
+static size_t length_of(struct scatterlist *sgl, unsigned int nents, bool dma)
+{
+	struct scatterlist *sg;
+	size_t sum = 0;
+	unsigned int i;
+
+	for_each_sg(sgl, sg, nents, i)
+		sum += dma ? sg_dma_len(sg) : sg->length;
+	return sum;
+}
+
+/*
+ * In one word or in two: where an entry has one length for both, filling one half
+ * must not change the other one.
+ */
+static void both_halves_are_as_long_as_the_buffer(struct kunit *test)
+{
+	const struct model_machine *machine = model_machine_set_up(test);
+	const struct phys_vec vec[] = {
+		V(model_page(test->priv, 0), 1), V(model_page(test->priv, 2), 9),
+		V(model_page(test->priv, 20), 2), V(model_page(test->priv, 1), 1),
+	};
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct sg_table *sgt;
+	struct buffer b;
+
+	if (machine->kind != BUFFER_PAGES && machine->kind != BUFFER_RUNS)
+		kunit_skip(test, "not system memory");
+	buffer_init(&b, m, machine->kind, vec, 4);
+	buffer_attach(&b);
+	b.attach->wants_runs = true;
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	sgt = dma_buf_sgt_from_list(list);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	KUNIT_EXPECT_EQ(test, sgt->orig_nents, 4);
+	KUNIT_EXPECT_EQ(test, 13 * PAGE_SIZE,
+			length_of(sgt->sgl, sgt->orig_nents, false));
+	KUNIT_EXPECT_EQ(test, 13 * PAGE_SIZE,
+			length_of(sgt->sgl, sgt->nents, true));
+	dma_buf_sgt_put_list(sgt);
+	buffer_close(&b, list);
 }
 
 static void table_without_entries_is_legal(struct kunit *test)
@@ -259,9 +327,8 @@ static void random_round(struct model *m, enum buffer_kind kind,
 	struct buffer b;
 
 	buffer_init(&b, m, kind, vec, nr);
-	/* Or else the pages would be forgotten. */
-	b.grant = true;
 	buffer_attach(&b);
+	b.attach->wants_runs = true;
 	list = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(m->test, list);
 	buffer_expect_reached(&b, list);
@@ -322,6 +389,7 @@ static void expect_same_half(struct kunit *test, struct sg_table *was,
 	for (i = 0; i < was->orig_nents; i++, a = sg_next(a), b = sg_next(b)) {
 		KUNIT_ASSERT_PTR_EQ(test, sg_page(a), sg_page(b));
 		KUNIT_ASSERT_EQ(test, a->offset, b->offset);
+		KUNIT_ASSERT_EQ(test, a->length, b->length);
 	}
 	a = was->sgl;
 	b = is->sgl;
@@ -336,6 +404,7 @@ static void expect_same_half(struct kunit *test, struct sg_table *was,
 static void expect_same_table(struct kunit *test, struct device *dev,
 			      const struct phys_vec *vec, size_t nr)
 {
+	struct dma_buf_attachment own = { .dev = dev, .wants_runs = true };
 	bool iommu = dma_get_merge_boundary(dev);
 	struct dma_buf_list *list;
 	struct sg_table was, *is;
@@ -356,7 +425,7 @@ static void expect_same_table(struct kunit *test, struct device *dev,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	ret = dma_map_sgtable(dev, &was, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_EQ(test, ret, 0);
-	list = dma_buf_list_from_pages(dev, pages, n, DMA_TO_DEVICE, 0);
+	list = dma_buf_list_from_pages(&own, pages, n, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 	is = dma_buf_sgt_from_list(list);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, is);
@@ -391,7 +460,7 @@ static void random_same_tables(struct kunit *test, struct device *dev,
 		 * Less than some buffers have in all, but more than any run: the
 		 * DMA API does not expect those to be longer.
 		 */
-		dma_set_max_seg_size(dev, SZ_512K << prandom_u32_state(&rnd) % 4);
+		dma_set_max_seg_size(dev, 128 * PAGE_SIZE << prandom_u32_state(&rnd) % 4);
 		if (nr)
 			expect_same_table(test, dev, vec, nr);
 		cond_resched();
@@ -403,6 +472,8 @@ static void table_is_what_it_was(struct kunit *test)
 {
 	struct model *m = test->priv;
 
+	if (is_swiotlb_force_bounce(m->dev))
+		kunit_skip(test, "bounced twice memory is at two addresses");
 	random_same_tables(test, m->dev, RANDOM_ROUNDS / 4);
 }
 
@@ -423,7 +494,7 @@ static void table_is_what_it_was_behind_an_iommu(struct kunit *test)
 
 /* One failure after the other */
 
-static struct dma_buf_list *failing_alloc(struct device *dev,
+static struct dma_buf_list *failing_alloc(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir,
 					  unsigned long attrs)
 {
@@ -433,7 +504,7 @@ static struct dma_buf_list *failing_alloc(struct device *dev,
 
 	kunit_deactivate_static_stub(test, dma_buf_list_alloc);
 	if (++m->calls != m->fail_at)
-		list = dma_buf_list_alloc(dev, dir, attrs);
+		list = dma_buf_list_alloc(attach, dir, attrs);
 	kunit_activate_static_stub(test, dma_buf_list_alloc, failing_alloc);
 	return list;
 }
@@ -453,34 +524,29 @@ static int failing_grow(struct dma_buf_writer *writer)
 
 static unsigned int fail_each(struct model *m, struct buffer *b)
 {
-	struct kunit *test = m->test;
+	struct dma_buf_list *list;
 	unsigned int n;
 
 	for (n = 1; ; n++) {
-		struct dma_buf_list *list;
-
 		m->calls = 0;
 		m->fail_at = n;
 		list = buffer_map(b);
-		if (!IS_ERR(list)) {
+		if (!IS_ERR(list))
 			buffer_unmap(b, list);
-			/* Without an IOVA there still is a way. */
-			if (m->calls < n)
-				break;
-		}
-		KUNIT_EXPECT_EQ(test, b->mapped, 0);
-		KUNIT_EXPECT_EQ(test, b->attach->p2p.nmaps, 0);
-		model_expect_clean(m);
-		KUNIT_ASSERT_LT(test, n, 1000);
+		buffer_expect_unmapped(b);
+		/* Some it can do without, or in another way. */
+		if (!IS_ERR(list) && m->calls < n)
+			break;
+		KUNIT_ASSERT_LT(m->test, n, 1000);
 	}
 	m->fail_at = 0;
-	model_expect_clean(m);
 	return n - 1;
 }
 
 static void each_failure_leaves_nothing(struct kunit *test, enum machine machine,
 					enum buffer_kind kind,
-					enum pci_p2pdma_map_type map_type)
+					enum pci_p2pdma_map_type map_type,
+					bool bounces)
 {
 	struct phys_vec vec[RANDOM_RUNS];
 	struct model *m = test->priv;
@@ -495,7 +561,12 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 		vec[i] = (struct phys_vec)V(kind == BUFFER_BAR ?
 					     MODEL_BAR + i * (u64)SZ_1M :
 					     model_page(m, 2 * i), 1);
+	if (bounces) {
+		m->bounce_from = vec[RANDOM_RUNS / 2].paddr;
+		m->max_mapping = 4 * PAGE_SIZE;
+	}
 	buffer_init(&b, m, kind, vec, RANDOM_RUNS);
+	b.syncs = bounces;
 	buffer_attach(&b);
 	kunit_activate_static_stub(test, dma_buf_list_alloc, failing_alloc);
 	kunit_activate_static_stub(test, dma_buf_writer_grow, failing_grow);
@@ -512,38 +583,51 @@ static void each_failure_leaves_nothing(struct kunit *test, enum machine machine
 static void failures_without_an_iommu(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, DIRECT, BUFFER_PAGES,
-				    PCI_P2PDMA_MAP_NONE);
+				    PCI_P2PDMA_MAP_NONE, false);
+}
+
+/* The second way is as good as the first. */
+static void failures_with_bounce_buffers(struct kunit *test)
+{
+	each_failure_leaves_nothing(test, DIRECT, BUFFER_PAGES,
+				    PCI_P2PDMA_MAP_NONE, true);
+}
+
+static void failures_with_map_ops_and_bounce_buffers(struct kunit *test)
+{
+	each_failure_leaves_nothing(test, MAP_OPS, BUFFER_PAGES,
+				    PCI_P2PDMA_MAP_NONE, true);
 }
 
 static void failures_behind_an_iommu(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, IOMMU, BUFFER_RUNS,
-				    PCI_P2PDMA_MAP_NONE);
+				    PCI_P2PDMA_MAP_NONE, false);
 }
 
 static void failures_with_map_ops(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, MAP_OPS, BUFFER_PAGES,
-				    PCI_P2PDMA_MAP_NONE);
+				    PCI_P2PDMA_MAP_NONE, false);
 }
 
 static void failures_with_a_peer(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, DIRECT, BUFFER_BAR,
-				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE, false);
 }
 
 static void failures_with_a_peer_behind_an_iommu(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, IOMMU, BUFFER_BAR,
-				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
+				    PCI_P2PDMA_MAP_THRU_HOST_BRIDGE, false);
 }
 
 /* These are computed, there is nothing to unmap. */
 static void failures_with_bus_addresses(struct kunit *test)
 {
 	each_failure_leaves_nothing(test, IOMMU, BUFFER_BAR,
-				    PCI_P2PDMA_MAP_BUS_ADDR);
+				    PCI_P2PDMA_MAP_BUS_ADDR, false);
 }
 
 static struct kunit_case sgt_cases[] = {
@@ -551,12 +635,17 @@ static struct kunit_case sgt_cases[] = {
 	KUNIT_CASE(table_of_a_peer_has_no_pages),
 	KUNIT_CASE(debugging_hides_the_pages),
 	KUNIT_CASE(iova_is_merged_up_to_the_segment_size),
-	KUNIT_CASE(long_chunks_are_cut_at_32_bits),
+	KUNIT_CASE(long_chunks_are_cut_at_2_gib),
+	KUNIT_CASE(long_runs_are_cut_at_2_gib),
+	KUNIT_CASE_PARAM(both_halves_are_as_long_as_the_buffer,
+			 model_machine_gen_params),
 	KUNIT_CASE(table_without_entries_is_legal),
 	KUNIT_CASE_SLOW(random_layouts_without_an_iommu),
 	KUNIT_CASE_SLOW(random_layouts_behind_an_iommu),
 	KUNIT_CASE_SLOW(random_layouts_with_map_ops),
 	KUNIT_CASE(failures_without_an_iommu),
+	KUNIT_CASE(failures_with_bounce_buffers),
+	KUNIT_CASE(failures_with_map_ops_and_bounce_buffers),
 	KUNIT_CASE(failures_behind_an_iommu),
 	KUNIT_CASE(failures_with_map_ops),
 	KUNIT_CASE(failures_with_a_peer),

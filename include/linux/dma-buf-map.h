@@ -24,8 +24,8 @@ struct sg_table;
  * A dma-buf hands a buffer from the driver that owns it, the exporter, to a
  * driver that wants to access it with its device, the importer. What goes from
  * one to the other is a &struct dma_buf_list: the buffer from its first to its
- * last page, as chunks of (first page, DMA address, number of pages). System
- * memory and the memory of a PCI device behind its BAR look the same in it.
+ * last page, as ranges of (DMA address, number of pages). System memory and the
+ * memory of a PCI device behind its BAR look the same in it.
  *
  * The list is opaque. An importer reads it with a &struct dma_buf_cursor, which
  * yields copies, so nobody can change a list that others use and the way it is
@@ -43,18 +43,20 @@ struct sg_table;
  * An exporter says what backs the buffer and the core maps it for the device,
  * see dma_buf_list_from_pages(), dma_buf_list_from_runs(),
  * dma_buf_list_from_sgt() and dma_buf_list_from_coherent() for system memory,
- * dma_buf_list_from_bar() and dma_buf_list_from_phys() for all else.
+ * dma_buf_list_from_bar() and dma_buf_list_from_phys() for all else. They take the
+ * attachment, since what is allowed depends on the buffer and on who else has it. For
+ * memory that is no dma-buf it is one on the stack with nothing but a device.
  *
  * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
- * BAR of 1 TiB is one chunk. A list without chunks is legal.
+ * BAR of 1 TiB is one range. A list without any is legal.
  */
 
 /**
  * struct dma_buf_chunk - part of a buffer that is contiguous
  * @page: first page of the chunk, or NULL. It is NULL for the memory of a
- *	device, and for every importer that was not granted the pages, see
- *	dma_buf_cursor_grant_pages(). When the DMA API bounces a mapping then
- *	@page and @dma_addr name different memory.
+ *	device, and for all that the cursors below yield: the pages of a buffer
+ *	are the core's and the exporter's business. When the DMA API bounces a
+ *	mapping then @page and @dma_addr name different memory.
  * @dma_addr: address of the chunk for the attached device, PAGE_SIZE aligned
  * @npages: length in pages, contiguous in @dma_addr and, if there is one, in
  *	@page. Zero is the end of an iteration and never a chunk.
@@ -110,19 +112,13 @@ struct dma_buf_runs {
  */
 struct dma_buf_cursor {
 	/* private: internal to the cursor functions */
-	const struct dma_buf_list *list;
 	const u64 *next;		/* run after the current one */
 	u64 offset;			/* as in the runs */
 	u64 addr;			/* what is left of the current run */
 	u64 end;
 	unsigned long left;		/* pages in the window after that */
-	unsigned long window_end;	/* in pages from the start of the list */
 	u64 block;			/* see dma_buf_cursor_next_block() */
 	u64 block_end;
-	const u64 *next_phys;		/* for readers that may see pages */
-	u64 phys;
-	unsigned long phys_pgoff;
-	unsigned long phys_npages;
 };
 
 /* Readers */
@@ -131,8 +127,6 @@ const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list);
 void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 			      const struct dma_buf_list *list,
 			      unsigned long pgoff, unsigned long npages);
-bool dma_buf_cursor_grant_pages(struct dma_buf_cursor *cursor);
-struct dma_buf_chunk dma_buf_cursor_next_chunk(struct dma_buf_cursor *cursor);
 
 unsigned long dma_buf_list_npages(const struct dma_buf_list *list);
 unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list);
@@ -140,7 +134,6 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 				      unsigned long supported);
 int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 			    unsigned long npages);
-enum dma_buf_route dma_buf_list_route(const struct dma_buf_list *list);
 bool dma_buf_list_is_peer(const struct dma_buf_list *list);
 
 /* private: the first run at @word, returns where the one after it is */
@@ -188,11 +181,9 @@ static inline void dma_buf_cursor_init(struct dma_buf_cursor *cursor,
 	const struct dma_buf_runs *runs = dma_buf_list_runs(list);
 
 	*cursor = (struct dma_buf_cursor) {
-		.list = list,
 		.next = runs->first,
 		.offset = runs->offset,
 		.left = runs->npages,
-		.window_end = runs->npages,
 	};
 }
 
@@ -222,14 +213,6 @@ dma_buf_cursor_next_range(struct dma_buf_cursor *cursor)
 	} while (dma_buf_cursor_step(cursor) && cursor->addr == end && end);
 
 	return range;
-}
-
-static inline struct dma_buf_chunk
-dma_buf_list_first_chunk(struct dma_buf_cursor *cursor,
-			 const struct dma_buf_list *list)
-{
-	dma_buf_cursor_init(cursor, list);
-	return dma_buf_cursor_next_chunk(cursor);
 }
 
 static inline struct dma_buf_chunk
@@ -294,17 +277,6 @@ static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
 }
 
 /**
- * dma_buf_list_for_each_chunk - iterate over the chunks of a list
- * @chunk: &struct dma_buf_chunk, a copy of the current chunk
- * @cursor: pointer to a &struct dma_buf_cursor
- * @list: the list, NULL is not allowed
- */
-#define dma_buf_list_for_each_chunk(chunk, cursor, list)		\
-	for ((chunk) = dma_buf_list_first_chunk(cursor, list);		\
-	     (chunk).npages;						\
-	     (chunk) = dma_buf_cursor_next_chunk(cursor))
-
-/**
  * dma_buf_list_for_each_range - iterate over the DMA-contiguous ranges of a list
  * @range: &struct dma_buf_chunk, its page is always NULL
  * @cursor: pointer to a &struct dma_buf_cursor
@@ -317,17 +289,6 @@ static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
 	for ((range) = dma_buf_list_first_range(cursor, list);		\
 	     (range).npages;						\
 	     (range) = dma_buf_cursor_next_range(cursor))
-
-/**
- * dma_buf_cursor_for_each_chunk - iterate over the chunks from a cursor on
- * @chunk: &struct dma_buf_chunk, a copy of the current chunk
- * @cursor: cursor that dma_buf_cursor_init() or dma_buf_cursor_init_part() set
- *	up, and that may have been granted pages
- */
-#define dma_buf_cursor_for_each_chunk(chunk, cursor)			\
-	for ((chunk) = dma_buf_cursor_next_chunk(cursor);		\
-	     (chunk).npages;						\
-	     (chunk) = dma_buf_cursor_next_chunk(cursor))
 
 /**
  * dma_buf_cursor_for_each_range - iterate over DMA ranges from a cursor on
@@ -364,19 +325,21 @@ static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
 /* Exporters */
 
 struct dma_buf_list *
-dma_buf_list_from_pages(struct device *dev, struct page *const *pages,
-			unsigned long npages, enum dma_data_direction dir,
-			unsigned long attrs);
+dma_buf_list_from_pages(struct dma_buf_attachment *attach,
+			struct page *const *pages, unsigned long npages,
+			enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
-dma_buf_list_from_runs(struct device *dev, const struct phys_vec *runs,
-		       size_t nr_runs, enum dma_data_direction dir,
-		       unsigned long attrs);
+dma_buf_list_from_runs(struct dma_buf_attachment *attach,
+		       const struct phys_vec *runs, size_t nr_runs,
+		       enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
-dma_buf_list_from_sgt(struct device *dev, const struct sg_table *sgt,
+dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
+		      const struct sg_table *sgt,
 		      enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
-dma_buf_list_from_coherent(struct device *dev, struct device *owner,
-			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
+dma_buf_list_from_coherent(struct dma_buf_attachment *attach,
+			   struct device *owner, void *cpu_addr,
+			   dma_addr_t dma_addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
 dma_buf_list_from_bar(struct dma_buf_attachment *attach,
@@ -384,15 +347,9 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 		      const struct phys_vec *ranges, size_t nr_ranges,
 		      enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
-dma_buf_list_from_phys(struct device *dev, const struct phys_vec *ranges,
-		       size_t nr_ranges, enum dma_data_direction dir,
-		       unsigned long attrs);
+dma_buf_list_from_phys(struct dma_buf_attachment *attach,
+		       const struct phys_vec *ranges, size_t nr_ranges,
+		       enum dma_data_direction dir, unsigned long attrs);
 void dma_buf_list_free(struct dma_buf_list *list);
-
-void dma_buf_list_grant_pages(struct dma_buf_list *list);
-void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list,
-			       enum dma_data_direction dir);
-void dma_buf_list_sync_for_device(const struct dma_buf_list *list,
-				  enum dma_data_direction dir);
 
 #endif

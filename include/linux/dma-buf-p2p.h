@@ -30,11 +30,11 @@ struct dma_buf_attachment;
  * exporter that can move the buffer to system memory does so when it is mapped,
  * and one that cannot refuses in &dma_buf_ops.attach.
  *
- * Two records tell what came of it, both are in ``/proc/PID/fdinfo/FD`` of the
- * dma-buf, in debugfs ``dma_buf/bufinfo`` and in trace events: one of the
- * attachment, can the pair reach each other, and one of the current mapping,
- * where did the buffer lie and how was it mapped. A refused importer leaves no
- * attachment, so the dma-buf keeps its last refusal.
+ * Two kinds of records tell what came of it, both are in ``/proc/PID/fdinfo/FD`` of
+ * the dma-buf, in debugfs ``dma_buf/bufinfo`` and in trace events: one of each
+ * attachment, can the pair reach each other, and one of each mapping, where did
+ * the buffer lie and how was it mapped. A refused importer leaves no attachment,
+ * so the dma-buf keeps its last refusal.
  */
 
 /**
@@ -46,8 +46,8 @@ struct dma_buf_attachment;
  * @DMA_BUF_P2P_IMPORTER: the importer does not handle peer memory
  * @DMA_BUF_P2P_EXPORTER: the exporter has no peer memory
  * @DMA_BUF_P2P_NOT_PCI: the importing device is not a PCI device
- * @DMA_BUF_P2P_MAP_OPS: the importing device has its own &struct dma_map_ops, and
- *	these do not support peer-to-peer
+ * @DMA_BUF_P2P_MAP_OPS: mapping: the importing device has its own &struct
+ *	dma_map_ops, and these do not map the memory of a device
  * @DMA_BUF_P2P_NO_PROVIDER: the exporter has no p2pdma provider for its memory
  * @DMA_BUF_P2P_NO_KERNEL: the kernel has no CONFIG_PCI_P2PDMA
  * @DMA_BUF_P2P_NO_ROUTE: the PCI topology does not connect the two devices
@@ -63,6 +63,10 @@ struct dma_buf_attachment;
  * @DMA_BUF_P2P_OUTSIDE_BAR: mapping: it lay outside the part of the memory that
  *	the BAR shows
  * @DMA_BUF_P2P_DMA_MASK: mapping: the address lies beyond the importer's DMA mask
+ * @DMA_BUF_P2P_BOUNCE: mapping: the memory would have to be bounced for the
+ *	importer, and nobody copies it
+ * @DMA_BUF_P2P_BOUNCE_SHARED: mapping: the memory would have to be bounced for the
+ *	importer or is for another one, and one of them would see old bytes
  * @DMA_BUF_P2P_NR: number of reasons
  *
  * The text for each, see dma_buf_p2p_reason_text(), is what users see and grep
@@ -88,30 +92,26 @@ enum dma_buf_p2p_reason {
 	DMA_BUF_P2P_PINNED,
 	DMA_BUF_P2P_OUTSIDE_BAR,
 	DMA_BUF_P2P_DMA_MASK,
+	DMA_BUF_P2P_BOUNCE,
+	DMA_BUF_P2P_BOUNCE_SHARED,
 	DMA_BUF_P2P_NR
 };
 
 /**
  * struct dma_buf_p2p - result of the negotiation, part of each attachment
  * @reason: can the pair reach each other, and why or why not
- * @map_reason: why the last mapping is what it is
- * @route: how the last mapping was made
- * @peer: the last mapping is of the memory of a device
- * @map_error: zero, or the negative errno that the last mapping failed with
- * @nmaps: number of mappings that exist now
- * @nchunks: number of chunks of the last mapping
+ * @map_reason: the same for the mapping that is being made, or for the last one
+ *	if that failed
+ * @map_error: the negative errno that the last mapping failed with, or zero
  *
  * Written by the core. @reason is constant once dma_buf_dynamic_attach()
- * returned, the rest changes under the reservation lock.
+ * returned, the rest changes under the reservation lock. What is mapped now has
+ * records of its own, in &dma_buf.mappings.
  */
 struct dma_buf_p2p {
 	enum dma_buf_p2p_reason reason;
 	enum dma_buf_p2p_reason map_reason;
-	enum dma_buf_route route;
-	bool peer;
 	int map_error;
-	unsigned int nmaps;
-	unsigned long nchunks;
 
 	/* private: what pci_p2pdma_distance() said, and of which device */
 	enum pci_p2pdma_map_type map_type;
@@ -124,7 +124,7 @@ struct dma_buf_p2p {
  * @reason: why
  * @error: what it got, a negative errno
  *
- * Protected by the reservation lock.
+ * Protected by &dma_buf.records_lock.
  */
 struct dma_buf_refusal {
 	char dev[64];

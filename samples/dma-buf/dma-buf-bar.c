@@ -308,7 +308,7 @@ static int bar_move_to_bar(struct bar_buffer *buf)
 	if (ret)
 		goto err_free_ranges;
 
-	dma_buf_sync_mappings_for_cpu(buf->dmabuf, DMA_BIDIRECTIONAL);
+	dma_buf_sync_mappings(buf->dmabuf, DMA_BIDIRECTIONAL, true);
 	bar_copy(buf, buf->pages, true);
 	bar_retire_pages(buf);
 	return 0;
@@ -386,7 +386,7 @@ static struct dma_buf_list *bar_map_system(struct dma_buf_attachment *attach,
 	if (attach->peer2peer && buf->system_pins)
 		dma_buf_route_note(attach, DMA_BUF_P2P_PINNED);
 
-	list = dma_buf_list_from_pages(attach->dev, buf->pages, buf->npages,
+	list = dma_buf_list_from_pages(attach, buf->pages, buf->npages,
 				       dir, 0);
 	if (!IS_ERR(list))
 		buf->nr_lists++;
@@ -455,33 +455,11 @@ static void bar_unpin(struct dma_buf_attachment *attach)
 
 /* For the CPU */
 
-static int bar_begin_cpu_access(struct dma_buf *dmabuf,
-				enum dma_data_direction dir)
-{
-	bool write = dir != DMA_FROM_DEVICE;
-	long ret;
-
-	ret = dma_resv_lock_interruptible(dmabuf->resv, NULL);
-	if (ret)
-		return ret;
-
-	ret = dma_resv_wait_timeout(dmabuf->resv, dma_resv_usage_rw(write),
-				    true, MAX_SCHEDULE_TIMEOUT);
-	if (ret >= 0)
-		dma_buf_sync_mappings_for_cpu(dmabuf, dir);
-	dma_resv_unlock(dmabuf->resv);
-	return ret < 0 ? ret : 0;
-}
-
 static int bar_end_cpu_access(struct dma_buf *dmabuf,
 			      enum dma_data_direction dir)
 {
-	/* Not interruptible: few who call this look at what it returns. */
-	dma_resv_lock(dmabuf->resv, NULL);
-	dma_buf_sync_mappings_for_device(dmabuf, dir);
 	/* The BAR is mapped write-combined. */
 	wmb();
-	dma_resv_unlock(dmabuf->resv);
 	return 0;
 }
 
@@ -600,13 +578,13 @@ static void bar_release(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops bar_dma_buf_ops = {
+	.sync_mappings = true,
 	.peer2peer = bar_peer2peer,
 	.attach = bar_attach,
 	.pin = bar_pin,
 	.unpin = bar_unpin,
 	.map_dma_buf = bar_map,
 	.unmap_dma_buf = bar_unmap,
-	.begin_cpu_access = bar_begin_cpu_access,
 	.end_cpu_access = bar_end_cpu_access,
 	.mmap = bar_mmap,
 	.vmap = bar_vmap,

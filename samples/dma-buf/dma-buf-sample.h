@@ -118,14 +118,13 @@ struct dma_buf_edu_dma {
  *	that because neighbours merge
  * @invalidations: how often the exporter took mappings back
  * @peer2peer: one if the device may access the memory of the exporter's device
- * @peer: one if the last mapping was of that memory, zero for system memory
+ * @peer: one if the mapping is of that memory, zero for system memory
  * @map_error: zero, or the negative errno that the last mapping failed with
- * @route: how the last mapping was made
  * @reason: why @peer2peer is what it is
- * @map_reason: why the last mapping is what it is
+ * @reserved: zero
  *
- * Tells what the core recorded. The texts are those in /proc/PID/fdinfo/FD of
- * the dma-buf.
+ * Tells what an importer knows. How the mapping was made and why it is where it
+ * is, is in /proc/PID/fdinfo/FD of the dma-buf.
  */
 struct dma_buf_edu_info {
 	__u64 npages;
@@ -135,9 +134,8 @@ struct dma_buf_edu_info {
 	__u32 peer2peer;
 	__u32 peer;
 	__s32 map_error;
-	char route[20];
 	char reason[64];
-	char map_reason[64];
+	__u32 reserved;
 };
 
 #define DMA_BUF_EDU_ATTACH	_IOW(0xdb, 0x10, struct dma_buf_edu_attach)

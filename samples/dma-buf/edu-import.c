@@ -18,7 +18,8 @@
 
 #include "edu-import.h"
 
-/* The engine's registers, and where it sees the device's own memory */
+/* What the device is, the engine's registers, and where it sees its own memory */
+#define EDU_ID			0x00
 #define EDU_DMA_SRC		0x80
 #define EDU_DMA_DST		0x88
 #define EDU_DMA_COUNT		0x90
@@ -27,9 +28,39 @@
 #define EDU_DMA_FROM_DEVICE	BIT(1)
 #define EDU_MEMORY		0x40000
 
+/* Without the version, which is the upper half */
+#define EDU_ID_MASK		0xffff
+#define EDU_ID_VALUE		0x00ed
+
 static unsigned int dma_bits = 64;
 module_param(dma_bits, uint, 0444);
-MODULE_PARM_DESC(dma_bits, "Width of the device's addresses, 28 unless QEMU was told another dma_mask= (default 64)");
+MODULE_PARM_DESC(dma_bits, "Width of the device's addresses, 28 unless QEMU was told another dma_mask= (default 64, which a 32-bit kernel takes as 32)");
+
+/*
+ * The registers are 64 bits wide. An access of 32 bits is the lower half, and sets
+ * the upper one to zero, which is what a 32-bit kernel gets along with.
+ */
+static unsigned long edu_get(struct edu_device *edu, unsigned int reg)
+{
+#ifdef CONFIG_64BIT
+	u64 value = readq(edu->regs + reg);
+
+	return edu->swapped ? swab64(value) : value;
+#else
+	u32 value = readl(edu->regs + reg);
+
+	return edu->swapped ? swab32(value) : value;
+#endif
+}
+
+static void edu_set(struct edu_device *edu, unsigned int reg, unsigned long value)
+{
+#ifdef CONFIG_64BIT
+	writeq(edu->swapped ? swab64(value) : value, edu->regs + reg);
+#else
+	writel(edu->swapped ? swab32(value) : value, edu->regs + reg);
+#endif
+}
 
 /*
  * Copies between the device's own memory at @offset and a DMA address. All that
@@ -38,16 +69,16 @@ MODULE_PARM_DESC(dma_bits, "Width of the device's addresses, 28 unless QEMU was 
 int edu_run(struct edu_device *edu, dma_addr_t addr, u32 offset, u32 len,
 	    bool write)
 {
-	u64 memory = EDU_MEMORY + offset, cmd = EDU_DMA_START;
+	unsigned long memory = EDU_MEMORY + offset, cmd = EDU_DMA_START;
 
 	if (write)
 		cmd |= EDU_DMA_FROM_DEVICE;
-	writeq(write ? memory : addr, edu->regs + EDU_DMA_SRC);
-	writeq(write ? addr : memory, edu->regs + EDU_DMA_DST);
-	writeq(len, edu->regs + EDU_DMA_COUNT);
-	writeq(cmd, edu->regs + EDU_DMA_CMD);
-	if (!readq_poll_timeout(edu->regs + EDU_DMA_CMD, cmd,
-				!(cmd & EDU_DMA_START), 1000, 5 * USEC_PER_SEC))
+	edu_set(edu, EDU_DMA_SRC, write ? memory : addr);
+	edu_set(edu, EDU_DMA_DST, write ? addr : memory);
+	edu_set(edu, EDU_DMA_COUNT, len);
+	edu_set(edu, EDU_DMA_CMD, cmd);
+	if (!read_poll_timeout(edu_get, cmd, !(cmd & EDU_DMA_START), 1000,
+			       5 * USEC_PER_SEC, false, edu, EDU_DMA_CMD))
 		return 0;
 
 	/* Others are waiting to use the memory for something else. */
@@ -381,12 +412,10 @@ static int edu_ioctl_query(struct edu_import *imp, void __user *uarg)
 	dma_resv_lock(attach->dmabuf->resv, NULL);
 	info.invalidations = imp->invalidations;
 	info.peer2peer = attach->peer2peer;
-	info.peer = attach->p2p.peer;
 	info.map_error = attach->p2p.map_error;
-	strscpy(info.route, dma_buf_route_text(attach->p2p.route));
 	strscpy(info.reason, dma_buf_p2p_reason_text(attach->p2p.reason));
-	strscpy(info.map_reason, dma_buf_p2p_reason_text(attach->p2p.map_reason));
 	if (imp->list) {
+		info.peer = dma_buf_list_is_peer(imp->list);
 		info.npages = dma_buf_list_npages(imp->list);
 		info.nr_chunks = dma_buf_list_nchunks(imp->list);
 		dma_buf_list_for_each_range(range, &cursor, imp->list)
@@ -483,6 +512,22 @@ static const struct file_operations edu_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 };
 
+/*
+ * QEMU gives the registers the byte order of the machine, not that of PCI, so that
+ * a big-endian one reads them the wrong way round. This one says which it is.
+ */
+static int edu_identify(struct edu_device *edu)
+{
+	u32 id = readl(edu->regs + EDU_ID);
+
+	if ((id & EDU_ID_MASK) == EDU_ID_VALUE)
+		return 0;
+	if ((swab32(id) & EDU_ID_MASK) != EDU_ID_VALUE)
+		return -ENODEV;
+	edu->swapped = true;
+	return 0;
+}
+
 static int edu_init_dma(struct edu_device *edu, struct pci_dev *pdev)
 {
 	struct device *dev = &pdev->dev;
@@ -494,8 +539,11 @@ static int edu_init_dma(struct edu_device *edu, struct pci_dev *pdev)
 	edu->regs = pcim_iomap_region(pdev, 0, KBUILD_MODNAME);
 	if (IS_ERR(edu->regs))
 		return PTR_ERR(edu->regs);
+	ret = edu_identify(edu);
+	if (ret)
+		return ret;
 
-	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(dma_bits));
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(min_t(u32, dma_bits, BITS_PER_LONG)));
 	if (ret)
 		return ret;
 	/* The engine works off any length piece by piece. */

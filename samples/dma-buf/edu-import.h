@@ -20,6 +20,7 @@
  * @misc: its node in /dev
  * @pdev: the PCI device
  * @regs: registers
+ * @swapped: they have the byte order that readl() does not expect
  * @bounce: a page that carries the bytes between userspace and the device
  * @bounce_addr: its address for the device
  * @lock: serialises everything but invalidate_mappings(), which the exporter
@@ -34,6 +35,7 @@ struct edu_device {
 	struct miscdevice misc;
 	struct pci_dev *pdev;
 	void __iomem *regs;
+	bool swapped;
 	void *bounce;
 	dma_addr_t bounce_addr;
 	struct mutex lock; /* all but invalidate_mappings() */

@@ -16,7 +16,6 @@ struct dma_buf_ops;
 struct p2pdma_provider;
 struct phys_vec;
 struct ttm_buffer_object;
-struct ttm_device;
 
 /**
  * struct ttm_dma_buf_funcs - what a driver knows about its device memory
@@ -63,6 +62,5 @@ struct dma_buf_list *ttm_dma_buf_map(struct dma_buf_attachment *attach,
 				     enum dma_data_direction dir,
 				     const struct ttm_dma_buf_funcs *funcs);
 void ttm_dma_buf_move_notify(struct ttm_buffer_object *bo);
-void ttm_dma_buf_revoke_all(struct ttm_device *bdev);
 
 #endif

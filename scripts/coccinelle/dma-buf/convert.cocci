@@ -4,11 +4,13 @@
 /// the exporter keeps, it now says what backs the buffer and leaves the mapping
 /// to the core. An unmap_dma_buf() with nothing left to do is removed.
 //# A callback that does more between allocating the table and returning it than
-//# to fill and to map it is left alone. By hand remain: whoever else used the
-//# mapped table, around CPU accesses for example, see
-//# dma_buf_sync_mappings_for_cpu(); the table of an attachment that only the
-//# mapping needed; the owner of coherent memory, where dma_get_sgtable() was given
-//# another device; MODULE_IMPORT_NS("DMA_BUF"); and the alignment of arguments.
+//# to fill and to map it is left alone. A loop that syncs what attachments have
+//# mapped becomes &dma_buf_ops.sync_mappings. By hand remain: whoever else used the
+//# mapped table, the exporter's own device for example, which also is a case for
+//# DMA_ATTR_NO_BOUNCE; the table of an attachment that only the mapping needed; the
+//# owner of coherent memory, where dma_get_sgtable() was given another device;
+//# callers of a converted helper in other files; MODULE_IMPORT_NS("DMA_BUF"); and
+//# the alignment of arguments.
 ///
 // Confidence: Moderate
 // Copyright: (C) 2026 Seed c4b6c32c maintainers
@@ -49,6 +51,47 @@ p << returned.p;
 @@
 
 coccilib.report.print_report(p[0], "WARNING: exporter returns an sg_table")
+
+// A loop over the attachments around CPU accesses, and what says which are mapped
+@begins@
+identifier old.ops, b;
+@@
+
+  struct dma_buf_ops ops = { .begin_cpu_access = b, };
+
+@ends@
+identifier old.ops, e;
+@@
+
+  struct dma_buf_ops ops = { .end_cpu_access = e, };
+
+@synced exists@
+iterator name list_for_each_entry;
+identifier begins.b, a, node, fld;
+expression head;
+@@
+
+  b(...)
+  {
+    <+...
+(
+    list_for_each_entry(a, head, node) {
+      if (!a->fld)
+        continue;
+      dma_sync_sgtable_for_cpu(...);
+    }
+|
+    list_for_each_entry(a, head, node) {
+      if (a->fld)
+        dma_sync_sgtable_for_cpu(...);
+    }
+|
+    list_for_each_entry(a, head, node)
+      if (a->fld)
+        dma_sync_sgtable_for_cpu(...);
+)
+    ...+>
+  }
 
 // What to convert: the callback, or the helper that it gets the table from. Other
 // functions may make tables for other ends.
@@ -318,6 +361,33 @@ position p != made.p;
 +   return dma_buf_list_from_sgt(dev, sgt, dir, attrs);
   }
 
+// The same, with a note that it is mapped, which only the loop reads
+@depends on patch@
+identifier old.m, synced.fld;
+expression x, v, sgt, dev, dir, attrs, ret, e;
+position p != made.p;
+@@
+
+- struct sg_table *
++ struct dma_buf_list *
+  m@p(...)
+  {
+    ...
+(
+-   ret = dma_map_sgtable(dev, sgt, dir, attrs);
+-   if (ret)
+-     return ERR_PTR(e);
+-   x->fld = v;
+-   return sgt;
+|
+-   if (dma_map_sgtable(dev, sgt, dir, attrs))
+-     return ERR_PTR(e);
+-   x->fld = v;
+-   return sgt;
+)
++   return dma_buf_list_from_sgt(dev, sgt, dir, attrs);
+  }
+
 // A callback that hands on what a helper made, or that always refuses
 @helper depends on patch@
 identifier h;
@@ -348,6 +418,51 @@ expression e;
   {
     return ERR_PTR(e);
   }
+
+// It is mapped for the attachment, which helpers get in place of its device.
+@for_helper depends on patch@
+identifier f : script:python() { str(f) in convert };
+identifier d;
+@@
+
+  struct dma_buf_list *f(...,
+-			 struct device *d
++			 struct dma_buf_attachment *attach
+			 , ...)
+  {
+    <...
+(
+    \(dma_buf_list_from_pages\|dma_buf_list_from_sgt\|dma_buf_list_from_coherent\)(
+-     d
++     attach
+      , ...)
+|
+-   d
++   attach->dev
+)
+    ...>
+  }
+
+@depends on patch@
+identifier for_helper.f;
+identifier its = {dev};
+struct dma_buf_attachment *attach;
+@@
+
+  f(...,
+-   attach->its
++   attach
+    , ...)
+
+@depends on patch@
+identifier its = {dev};
+struct dma_buf_attachment *attach;
+@@
+
+  \(dma_buf_list_from_pages\|dma_buf_list_from_sgt\|dma_buf_list_from_coherent\)(
+-   attach->its
++   attach
+    , ...)
 
 // From here on only for those whose map_dma_buf() returns a list now
 @done depends on patch && returned@
@@ -402,6 +517,18 @@ expression c;
     <...
 -   if (c)
       dma_unmap_sgtable(..., sgt, ...);
+    ...>
+  }
+
+@depends on patch@
+identifier unmap.u, synced.fld;
+expression x, v;
+@@
+
+  void u(...)
+  {
+    <...
+-   x->fld = v;
     ...>
   }
 
@@ -559,6 +686,189 @@ identifier gone.g;
 @@
 
 - void g(...) { ... }
+
+// The core syncs all that is mapped.
+@depends on patch && done && synced@
+identifier old.ops, begins.b;
+@@
+
+  struct dma_buf_ops ops = {
++   .sync_mappings = true,
+    .begin_cpu_access = b,
+  };
+
+@depends on patch && done && synced@
+iterator name list_for_each_entry;
+identifier begins.b, synced.fld, a, node;
+expression head;
+@@
+
+  b(...)
+  {
+    <...
+(
+-   list_for_each_entry(a, head, node) {
+-     if (!a->fld)
+-       continue;
+-     dma_sync_sgtable_for_cpu(...);
+-   }
+|
+-   list_for_each_entry(a, head, node) {
+-     if (a->fld)
+-       dma_sync_sgtable_for_cpu(...);
+-   }
+|
+-   list_for_each_entry(a, head, node)
+-     if (a->fld)
+-       dma_sync_sgtable_for_cpu(...);
+)
+    ...>
+  }
+
+@depends on patch && done && synced@
+iterator name list_for_each_entry;
+identifier ends.e, synced.fld, a, node;
+expression head;
+@@
+
+  e(...)
+  {
+    <...
+(
+-   list_for_each_entry(a, head, node) {
+-     if (!a->fld)
+-       continue;
+-     dma_sync_sgtable_for_device(...);
+-   }
+|
+-   list_for_each_entry(a, head, node) {
+-     if (a->fld)
+-       dma_sync_sgtable_for_device(...);
+-   }
+|
+-   list_for_each_entry(a, head, node)
+-     if (a->fld)
+-       dma_sync_sgtable_for_device(...);
+)
+    ...>
+  }
+
+@depends on patch && done && synced@
+identifier begins.b, v;
+type T;
+@@
+
+  b(...)
+  {
+    ... when any
+-   T v;
+    ... when != v
+        when strict
+  }
+
+@depends on patch && done && synced@
+identifier ends.e, v;
+type T;
+@@
+
+  e(...)
+  {
+    ... when any
+-   T v;
+    ... when != v
+        when strict
+  }
+
+// What held the list of attachments in place held nothing else.
+@begins_idle depends on done && synced@
+identifier begins.b, v;
+expression l, x;
+type T;
+position p;
+@@
+
+  int b@p(...)
+  {
+(
+    return 0;
+|
+    mutex_lock(l);
+    mutex_unlock(l);
+    return 0;
+|
+    T v = x;
+    mutex_lock(l);
+    mutex_unlock(l);
+    return 0;
+)
+  }
+
+@ends_idle depends on done && synced@
+identifier ends.e, v;
+expression l, x;
+type T;
+position p;
+@@
+
+  int e@p(...)
+  {
+(
+    return 0;
+|
+    mutex_lock(l);
+    mutex_unlock(l);
+    return 0;
+|
+    T v = x;
+    mutex_lock(l);
+    mutex_unlock(l);
+    return 0;
+)
+  }
+
+@script:python begins_gone@
+b << begins.b;
+p << begins_idle.p;
+g;
+@@
+
+coccinelle.g = b
+
+@script:python ends_gone@
+e << ends.e;
+p << ends_idle.p;
+g;
+@@
+
+coccinelle.g = e
+
+@depends on patch@
+identifier ops, begins_gone.g;
+@@
+
+  struct dma_buf_ops ops = {
+-   .begin_cpu_access = g,
+  };
+
+@depends on patch@
+identifier begins_gone.g;
+@@
+
+- int g(...) { ... }
+
+@depends on patch@
+identifier ops, ends_gone.g;
+@@
+
+  struct dma_buf_ops ops = {
+-   .end_cpu_access = g,
+  };
+
+@depends on patch@
+identifier ends_gone.g;
+@@
+
+- int g(...) { ... }
 
 @included@
 @@

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/// The page of a chunk is there only for those who were granted it: ask the
-/// cursor with dma_buf_cursor_grant_pages(), and heed the answer. A range never
-/// has a page, and an iterator that takes the list starts with a new cursor.
-//# A chunk that is handed to another function is not followed there. Asking if
+/// An importer gets addresses for its device and never a page: that of a range is
+/// always NULL, and making a physical address of a DMA address gives the wrong
+/// memory behind an IOMMU, on a PCI bus or where it is bounced. dma_buf_vmap() is
+/// for the CPU, and syncing is for the core.
+//# A range that is handed to another function is not followed there. Asking if
 //# there is a page is fine.
 ///
 // Confidence: Moderate
 // Copyright: (C) 2026 Seed c4b6c32c maintainers
 // Options: --no-includes --include-headers
-// Keywords: dma_buf_chunk, dma_buf_cursor, dma_buf_cursor_grant_pages
+// Keywords: dma_buf_chunk, dma_buf_cursor, phys_to_page, dma_sync_single_for_cpu
 
 virtual context
 virtual report
@@ -30,7 +31,6 @@ position p;
 
 @none exists@
 iterator name dma_buf_list_for_each_range, dma_buf_cursor_for_each_range;
-iterator name dma_buf_list_for_each_chunk;
 expression c, cur, l, e;
 position p != asked.p;
 @@
@@ -46,12 +46,7 @@ position p != asked.p;
     ... when any
   }
 |
-  dma_buf_list_for_each_chunk(c, cur, l) { ... when != c = e
-    c.page@p
-    ... when any
-  }
-|
-  c = \(dma_buf_list_first_range\|dma_buf_list_first_chunk\)(cur, l)
+  c = dma_buf_list_first_range(cur, l)
   ... when != c = e
   c.page@p
 |
@@ -60,34 +55,69 @@ position p != asked.p;
   c.page@p
 )
 
-@ungranted exists@
-iterator name dma_buf_cursor_for_each_chunk;
-expression c, cur, e;
-position p != asked.p;
-@@
-
-  \(dma_buf_cursor_init\|dma_buf_cursor_init_part\)(cur, ...)
-  ... when != dma_buf_cursor_grant_pages(cur)
-      when != dma_buf_cursor_show_pages(cur)
-(
-  dma_buf_cursor_for_each_chunk(c, cur) { ... when != c = e
-    c.page@p
-    ... when any
-  }
-|
-  c = dma_buf_cursor_next_chunk(cur)
-  ... when != c = e
-      when != dma_buf_cursor_grant_pages(cur)
-      when != dma_buf_cursor_show_pages(cur)
-  c.page@p
-)
-
-@unheeded@
-expression cur;
+// What is made of the address of a range
+@guessed@
+struct dma_buf_chunk c;
+identifier f = {phys_to_page, pfn_to_page, phys_to_virt, __va, dma_to_phys,
+		iommu_iova_to_phys, memremap, ioremap, ioremap_wc};
 position p;
 @@
 
-  dma_buf_cursor_grant_pages@p(cur);
+  f@p(..., <+... c.dma_addr ...+>, ...)
+
+@synced@
+struct dma_buf_chunk c;
+identifier f = {dma_sync_single_for_cpu, dma_sync_single_for_device,
+		dma_sync_single_range_for_cpu, dma_sync_single_range_for_device};
+position p;
+@@
+
+  f@p(..., <+... c.dma_addr ...+>, ...)
+
+// The same for pages and blocks
+@guessed_each exists@
+iterator name dma_buf_list_for_each_page, dma_buf_list_for_each_block;
+identifier f = {phys_to_page, pfn_to_page, phys_to_virt, __va, dma_to_phys,
+		iommu_iova_to_phys, memremap, ioremap, ioremap_wc};
+expression addr, cur, l, size;
+position p;
+@@
+
+(
+  dma_buf_list_for_each_page(addr, cur, l) {
+    <+...
+    f@p(..., <+... addr ...+>, ...)
+    ...+>
+  }
+|
+  dma_buf_list_for_each_block(addr, cur, l, size) {
+    <+...
+    f@p(..., <+... addr ...+>, ...)
+    ...+>
+  }
+)
+
+@synced_each exists@
+iterator name dma_buf_list_for_each_page, dma_buf_list_for_each_block;
+identifier f = {dma_sync_single_for_cpu, dma_sync_single_for_device,
+		dma_sync_single_range_for_cpu, dma_sync_single_range_for_device};
+expression addr, cur, l, size;
+position p;
+@@
+
+(
+  dma_buf_list_for_each_page(addr, cur, l) {
+    <+...
+    f@p(..., <+... addr ...+>, ...)
+    ...+>
+  }
+|
+  dma_buf_list_for_each_block(addr, cur, l, size) {
+    <+...
+    f@p(..., <+... addr ...+>, ...)
+    ...+>
+  }
+)
 
 @depends on context@
 position none.p;
@@ -97,33 +127,59 @@ expression c;
 * c.page@p
 
 @depends on context@
-position ungranted.p;
-expression c;
+position guessed.p;
+identifier f;
 @@
 
-* c.page@p
+* f@p(...)
 
 @depends on context@
-position unheeded.p;
-expression cur;
+position synced.p;
+identifier f;
 @@
 
-* dma_buf_cursor_grant_pages@p(cur);
+* f@p(...)
+
+@depends on context@
+position guessed_each.p;
+identifier f;
+@@
+
+* f@p(...)
+
+@depends on context@
+position synced_each.p;
+identifier f;
+@@
+
+* f@p(...)
 
 @script:python depends on report@
 p << none.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: this never has a page")
+coccilib.report.print_report(p[0], "ERROR: a range never has a page")
 
 @script:python depends on report@
-p << ungranted.p;
+p << guessed.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: page without dma_buf_cursor_grant_pages()")
+coccilib.report.print_report(p[0], "ERROR: a DMA address is no physical address")
 
 @script:python depends on report@
-p << unheeded.p;
+p << guessed_each.p;
 @@
 
-coccilib.report.print_report(p[0], "WARNING: the exporter may not have granted the pages")
+coccilib.report.print_report(p[0], "ERROR: a DMA address is no physical address")
+
+@script:python depends on report@
+p << synced.p;
+@@
+
+coccilib.report.print_report(p[0], "ERROR: the exporter's memory is synced by the core, around dma_buf_begin_cpu_access()")
+
+@script:python depends on report@
+p << synced_each.p;
+@@
+
+coccilib.report.print_report(p[0], "ERROR: the exporter's memory is synced by the core, around dma_buf_begin_cpu_access()")

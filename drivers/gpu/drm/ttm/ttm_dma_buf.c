@@ -16,7 +16,6 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_gem_ttm_helper.h>
 #include <drm/drm_prime.h>
-#include <drm/drm_print.h>
 #include <drm/ttm/ttm_bo.h>
 #include <drm/ttm/ttm_device.h>
 #include <drm/ttm/ttm_dma_buf.h>
@@ -37,20 +36,19 @@
  * mapping, and so has one that cannot be mapped because it is pinned out of
  * reach: that is -EREMOTEIO.
  *
- * The dma-buf outlives the handle that it was exported from, and &ttm_device
- * outlives the remove() of the driver if dma-bufs are left. So TTM keeps track
- * of what is exported itself: a driver calls ttm_dma_buf_move_notify() before it
- * moves a buffer, and ttm_dma_buf_revoke_all() after drm_dev_unplug().
+ * The dma-buf outlives the handle that it was exported from, so a buffer knows
+ * its dma-buf itself: a driver calls ttm_dma_buf_move_notify() before it moves a
+ * buffer, and drm_gem_dmabuf_revoke_all() after drm_dev_unplug().
  */
 
-static void ttm_dma_buf_forget(struct ttm_buffer_object *bo)
+/* The dma-buf that there is, with a reference, or NULL. */
+static struct dma_buf *ttm_dma_buf_get_export(struct ttm_buffer_object *bo)
 {
-	lockdep_assert_held(&bo->bdev->exports_lock);
+	dma_resv_assert_held(bo->base.resv);
 
-	dma_resv_lock(bo->base.resv, NULL);
-	bo->export = NULL;
-	dma_resv_unlock(bo->base.resv);
-	list_del(&bo->export_link);
+	/* One that is being released is still there, it waits for the lock. */
+	return bo->export && get_file_active(&bo->export->file) ? bo->export :
+								  NULL;
 }
 
 static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
@@ -68,17 +66,22 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
 		.priv = &bo->base,
 		.resv = bo->base.resv,
 	};
-	struct dma_buf *dmabuf;
+	struct dma_buf *dmabuf, *found;
 
 	dmabuf = drm_gem_dmabuf_export(dev, &info);
 	if (IS_ERR(dmabuf))
 		return dmabuf;
 
 	dma_resv_lock(bo->base.resv, NULL);
-	bo->export = dmabuf;
+	found = ttm_dma_buf_get_export(bo);
+	if (!found)
+		bo->export = dmabuf;
 	dma_resv_unlock(bo->base.resv);
-	list_add_tail(&bo->export_link, &bo->bdev->exports);
-	return dmabuf;
+
+	/* Somebody else was faster, nobody has seen this one. */
+	if (found)
+		dma_buf_put(dmabuf);
+	return found ?: dmabuf;
 }
 
 /**
@@ -87,7 +90,8 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
  * @ops: operations of the driver, with ttm_dma_buf_release() or a function that
  *	calls it as &dma_buf_ops.release
  * @flags: such as DRM_CLOEXEC and DRM_RDWR
- * @is_new: set to whether it made the dma-buf, or NULL
+ * @is_new: set to whether it made a dma-buf, that is, if there is a
+ *	&dma_buf_ops.release to come, or NULL
  *
  * For &drm_gem_object_funcs.export. The buffer gets its backing store here, so
  * that running out of memory is for the one who exports it. There is one dma-buf
@@ -107,32 +111,26 @@ struct dma_buf *ttm_dma_buf_export(struct ttm_buffer_object *bo,
 		/* Rather fail than invoke the OOM killer. */
 		.gfp_retry_mayfail = true,
 	};
-	struct ttm_device *bdev = bo->bdev;
 	struct dma_buf *dmabuf;
-	bool found = false;
 	int ret;
+
+	if (drm_dev_is_unplugged(bo->base.dev))
+		return ERR_PTR(-ENODEV);
 
 	ret = ttm_bo_setup_export(bo, &ctx);
 	if (ret)
 		return ERR_PTR(ret);
 
-	mutex_lock(&bdev->exports_lock);
-	if (drm_dev_is_unplugged(bo->base.dev)) {
-		/* ttm_dma_buf_revoke_all() has been here or is about to. */
-		dmabuf = ERR_PTR(-ENODEV);
-	} else if (bo->export && get_file_active(&bo->export->file)) {
-		dmabuf = bo->export;
-		found = true;
-	} else {
-		if (bo->export)
-			ttm_dma_buf_forget(bo);
-		dmabuf = ttm_dma_buf_export_new(bo, ops, flags);
-	}
-	mutex_unlock(&bdev->exports_lock);
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
+	if (ret)
+		return ERR_PTR(ret);
+	dmabuf = ttm_dma_buf_get_export(bo);
+	dma_resv_unlock(bo->base.resv);
 
 	if (is_new)
-		*is_new = !found;
-	return dmabuf;
+		*is_new = !dmabuf;
+	/* Not under the lock, which debugfs takes below that of all dma-bufs. */
+	return dmabuf ?: ttm_dma_buf_export_new(bo, ops, flags);
 }
 EXPORT_SYMBOL_GPL(ttm_dma_buf_export);
 
@@ -147,13 +145,12 @@ EXPORT_SYMBOL_GPL(ttm_dma_buf_export);
 void ttm_dma_buf_release(struct dma_buf *dmabuf)
 {
 	struct ttm_buffer_object *bo = drm_gem_ttm_of_gem(dmabuf->priv);
-	struct ttm_device *bdev = bo->bdev;
 
-	mutex_lock(&bdev->exports_lock);
+	dma_resv_lock(bo->base.resv, NULL);
 	/* It may have been exported anew already. */
 	if (bo->export == dmabuf)
-		ttm_dma_buf_forget(bo);
-	mutex_unlock(&bdev->exports_lock);
+		bo->export = NULL;
+	dma_resv_unlock(bo->base.resv);
 
 	drm_gem_dmabuf_release(dmabuf);
 }
@@ -176,7 +173,7 @@ ttm_dma_buf_map_pages(struct dma_buf_attachment *attach,
 	    !dma_buf_all_reach(attach->dmabuf))
 		dma_buf_route_note(attach, DMA_BUF_P2P_PINNED);
 
-	return dma_buf_list_from_pages(attach->dev, bo->ttm->pages,
+	return dma_buf_list_from_pages(attach, bo->ttm->pages,
 				       PFN_UP(bo->base.size), dir,
 				       DMA_ATTR_SKIP_CPU_SYNC);
 }
@@ -199,7 +196,7 @@ ttm_dma_buf_map_ranges(struct dma_buf_attachment *attach,
 	if (provider)
 		list = dma_buf_list_from_bar(attach, provider, ranges, nr, dir, 0);
 	else
-		list = dma_buf_list_from_phys(attach->dev, ranges, nr, dir,
+		list = dma_buf_list_from_phys(attach, ranges, nr, dir,
 					      DMA_ATTR_MMIO);
 	kvfree(ranges);
 	return list;
@@ -269,7 +266,7 @@ struct dma_buf_list *ttm_dma_buf_map(struct dma_buf_attachment *attach,
 
 	dma_resv_assert_held(bo->base.resv);
 
-	/* Under the lock, ttm_dma_buf_revoke_all() comes after this. */
+	/* Under the lock, drm_gem_dmabuf_revoke_all() comes after this. */
 	if (drm_dev_is_unplugged(bo->base.dev)) {
 		dma_buf_route_note(attach, DMA_BUF_P2P_REVOKED);
 		return ERR_PTR(-ENODEV);
@@ -309,84 +306,5 @@ void ttm_dma_buf_move_notify(struct ttm_buffer_object *bo)
 		dma_buf_invalidate_mappings(bo->export);
 }
 EXPORT_SYMBOL_GPL(ttm_dma_buf_move_notify);
-
-/* How often a buffer is mapped where it is gone without the device. */
-static unsigned int ttm_dma_buf_count_device_maps(struct ttm_buffer_object *bo,
-						  struct dma_buf *dmabuf)
-{
-	struct dma_buf_attachment *attach;
-	unsigned int nr = 0;
-	bool here;
-
-	dma_resv_assert_held(dmabuf->resv);
-
-	here = bo->resource &&
-	       !ttm_manager_type(bo->bdev, bo->resource->mem_type)->use_tt;
-	/* Some are slow to unmap what has moved to system memory already. */
-	list_for_each_entry(attach, &dmabuf->attachments, node)
-		if (here || attach->p2p.peer)
-			nr += attach->p2p.nmaps;
-	return nr;
-}
-
-/* Returns how many mappings of device memory nobody is going to let go of. */
-static unsigned int ttm_dma_buf_revoke(struct ttm_buffer_object *bo,
-				       struct dma_buf *dmabuf)
-{
-	unsigned int nr;
-	bool pinned;
-
-	dma_resv_lock(dmabuf->resv, NULL);
-	nr = ttm_dma_buf_count_device_maps(bo, dmabuf);
-	pinned = bo->pin_count;
-	dma_resv_unlock(dmabuf->resv);
-
-	/* Whoever has pinned a buffer, to show it for example, does not unmap it. */
-	return nr && !pinned ? dma_buf_revoke_mappings(dmabuf) : nr;
-}
-
-/**
- * ttm_dma_buf_revoke_all - take device memory back from the importers
- * @bdev: the device
- *
- * For &pci_driver.remove, after drm_dev_unplug(), which makes ttm_dma_buf_map()
- * and ttm_dma_buf_export() fail from then on, and before the provider of the BAR
- * is gone, which is when remove() returns. Waits until the importers of what is
- * not pinned have unmapped.
- *
- * Mappings of system memory stay good as long as the dma-buf exists, and are left
- * alone. What is pinned in device memory is gone, and the importers keep the
- * address it had: there is nothing left to do but to say so in the kernel log.
- *
- * Context: May sleep, for as long as the importers need.
- */
-void ttm_dma_buf_revoke_all(struct ttm_device *bdev)
-{
-	struct ttm_buffer_object *bo;
-	struct dma_buf *dmabuf;
-	LIST_HEAD(done);
-
-	mutex_lock(&bdev->exports_lock);
-	while (!list_empty(&bdev->exports)) {
-		bo = list_first_entry(&bdev->exports, typeof(*bo), export_link);
-		list_move_tail(&bo->export_link, &done);
-		dmabuf = bo->export;
-		/* One that is being released waits for the lock. */
-		if (!get_file_active(&dmabuf->file))
-			continue;
-
-		/* Importers may drop the last reference to another one. */
-		mutex_unlock(&bdev->exports_lock);
-		if (ttm_dma_buf_revoke(bo, dmabuf))
-			drm_warn(bo->base.dev,
-				 "a buffer of %zu bytes is still mapped by an importer that cannot let go\n",
-				 dmabuf->size);
-		dma_buf_put(dmabuf);
-		mutex_lock(&bdev->exports_lock);
-	}
-	list_splice(&done, &bdev->exports);
-	mutex_unlock(&bdev->exports_lock);
-}
-EXPORT_SYMBOL_GPL(ttm_dma_buf_revoke_all);
 
 MODULE_IMPORT_NS("DMA_BUF");

@@ -99,21 +99,21 @@ static const char *confined(void)
 static void run(void)
 {
 	struct dma_buf_edu_info info;
+	struct p2p_map where;
 	const char *end;
 	size_t right;
 
 	right = verify();
 	check("query", edu_query(edu.fd, &info));
-	if (!p2p_fdinfo_agrees(buf, edu.pci, &info))
+	if (!p2p_fdinfo_agrees(buf, edu.pci, &info, &where))
 		die("fdinfo does not agree with the importer", 0);
 	end = confined();
 
 	printf("result: attach=\"%s\" peer2peer=%s memory=%s route=%s ",
-	       info.reason, info.peer2peer ? "yes" : "no",
-	       info.peer ? "peer" : "system", info.route);
-	printf("reason=\"%s\" chunks=%llu ranges=%llu ", info.map_reason,
-	       (unsigned long long)info.nr_chunks,
-	       (unsigned long long)info.nr_ranges);
+	       info.reason, info.peer2peer ? "yes" : "no", where.memory,
+	       where.route);
+	printf("reason=\"%s\" chunks=%llu ranges=%llu ", where.reason,
+	       where.nr_chunks, (unsigned long long)info.nr_ranges);
 	if (route_only)
 		printf("verified=route-only ");
 	else

@@ -5,6 +5,7 @@
  */
 #include <kunit/static_stub.h>
 #include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/workqueue.h>
 
@@ -38,6 +39,8 @@
  * @no_provider: there is none for the memory
  * @validate_error: what &ttm_dma_buf_funcs.validate returns
  * @validations: number of its calls
+ * @ghosts: number of ghosts of the buffer that were destroyed
+ * @releases: number of dma-bufs that were released
  * @dmabuf: the dma-buf
  */
 struct share {
@@ -54,6 +57,8 @@ struct share {
 	int validate_error;
 
 	unsigned int validations;
+	unsigned int ghosts;
+	unsigned int releases;
 	struct dma_buf *dmabuf;
 };
 
@@ -174,12 +179,20 @@ static struct dma_buf_list *share_map(struct dma_buf_attachment *attach,
 	return ttm_dma_buf_map(attach, dir, &share_funcs);
 }
 
+static void share_release(struct dma_buf *dmabuf)
+{
+	struct drm_gem_object *obj = dmabuf->priv;
+
+	container_of(obj, struct share, bo.base)->releases++;
+	ttm_dma_buf_release(dmabuf);
+}
+
 static const struct dma_buf_ops share_ops = {
 	.peer2peer = share_peer2peer,
 	.pin = share_pin,
 	.unpin = share_unpin,
 	.map_dma_buf = share_map,
-	.release = ttm_dma_buf_release,
+	.release = share_release,
 };
 
 static struct ttm_tt *share_tt_create(struct ttm_buffer_object *bo,
@@ -213,10 +226,22 @@ static int share_move(struct ttm_buffer_object *bo, bool evict,
 	return 0;
 }
 
+/* A ghost has the memory that the buffer was in, but is shared with nobody. */
+static void share_delete_mem_notify(struct ttm_buffer_object *bo)
+{
+	struct share *s = container_of(bo->bdev, struct share, bdev);
+
+	if (bo == &s->bo)
+		return;
+	s->ghosts++;
+	KUNIT_EXPECT_NULL(s->m->test, bo->export);
+}
+
 static struct ttm_device_funcs share_bdev_funcs = {
 	.ttm_tt_create = share_tt_create,
 	.ttm_tt_destroy = share_tt_destroy,
 	.move = share_move,
+	.delete_mem_notify = share_delete_mem_notify,
 	.eviction_valuable = ttm_bo_eviction_valuable,
 };
 
@@ -252,8 +277,11 @@ static void share_destroy(struct ttm_buffer_object *bo)
  * @s: the buffer
  * @attach: its attachment
  * @list: its mapping, or NULL
+ * @old: the mapping that it was told to let go of and still has, or NULL
  * @told: how often it was told to let go
  * @late: when it is told, it takes its time
+ * @stuck: when it is told, it does nothing
+ * @frees: another one that lets go when this one is told
  * @work: that time
  */
 struct importer {
@@ -262,14 +290,16 @@ struct importer {
 	struct share *s;
 	struct dma_buf_attachment *attach;
 	struct dma_buf_list *list;
+	struct dma_buf_list *old;
 	unsigned int told;
-	bool late;
+	bool late, stuck;
+	struct importer *frees;
 	struct delayed_work work;
 };
 
-static void importer_unmap(struct importer *i)
+static void importer_unmap_one(struct importer *i, struct dma_buf_list **mapping)
 {
-	struct dma_buf_list *list = i->list;
+	struct dma_buf_list *list = *mapping;
 
 	if (!list)
 		return;
@@ -278,8 +308,14 @@ static void importer_unmap(struct importer *i)
 		i->s->m->attrs = DMA_ATTR_MMIO;
 	else
 		i->s->m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
-	i->list = NULL;
+	*mapping = NULL;
 	dma_buf_list_unmap(i->attach, list);
+}
+
+static void importer_unmap(struct importer *i)
+{
+	importer_unmap_one(i, &i->old);
+	importer_unmap_one(i, &i->list);
 }
 
 static void importer_work(struct work_struct *work)
@@ -287,7 +323,7 @@ static void importer_work(struct work_struct *work)
 	struct importer *i = container_of(work, struct importer, work.work);
 
 	dma_resv_lock(i->attach->dmabuf->resv, NULL);
-	importer_unmap(i);
+	importer_unmap_one(i, &i->old);
 	dma_resv_unlock(i->attach->dmabuf->resv);
 }
 
@@ -296,10 +332,16 @@ static void importer_invalidate(struct dma_buf_attachment *attach)
 	struct importer *i = attach->importer_priv;
 
 	i->told++;
-	if (i->late)
-		schedule_delayed_work(&i->work, HZ / 10);
-	else
+	if (i->frees)
+		schedule_delayed_work(&i->frees->work, 0);
+	if (!i->late && !i->stuck) {
 		importer_unmap(i);
+		return;
+	}
+	if (!i->old)
+		swap(i->old, i->list);
+	if (!i->stuck)
+		schedule_delayed_work(&i->work, HZ / 10);
 }
 
 static void importer_attach(struct share *s, struct importer *i)
@@ -325,8 +367,15 @@ static int importer_map(struct importer *i)
 	return 0;
 }
 
+/* Why it is mapped where it is, or why it is not */
+static enum dma_buf_p2p_reason importer_reason(const struct importer *i)
+{
+	return i->list ? i->list->reason : i->attach->p2p.map_reason;
+}
+
 static void importer_detach(struct importer *i)
 {
+	flush_delayed_work(&i->work);
 	dma_resv_lock(i->attach->dmabuf->resv, NULL);
 	importer_unmap(i);
 	dma_resv_unlock(i->attach->dmabuf->resv);
@@ -358,14 +407,11 @@ static void share_fragment_vram(struct share *s)
 	}
 }
 
-static struct share *share_init(struct kunit *test)
+static struct share *share_init_on(struct kunit *test, struct device *dev)
 {
 	struct share *s = kunit_kzalloc(test, sizeof(*s), GFP_KERNEL);
-	struct device *dev = drm_kunit_helper_alloc_device(test);
 
 	KUNIT_ASSERT_NOT_NULL(test, s);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	dev->coherent_dma_mask = -1;
 	s->m = test->priv;
 	s->in_system = true;
 	s->in_vram = true;
@@ -387,6 +433,15 @@ static struct share *share_init(struct kunit *test)
 	ttm_manager_type(&s->bdev, TTM_PL_VRAM)->use_tt = false;
 	share_fragment_vram(s);
 	return s;
+}
+
+static struct share *share_init(struct kunit *test)
+{
+	struct device *dev = drm_kunit_helper_alloc_device(test);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	dev->coherent_dma_mask = -1;
+	return share_init_on(test, dev);
 }
 
 /* Makes the buffer, where it may be, and exports it. */
@@ -426,7 +481,6 @@ static void share_fini(struct share *s)
 		/* The last reference to a file is put by the task itself. */
 		flush_delayed_fput();
 		KUNIT_EXPECT_NULL(s->m->test, s->bo.export);
-		KUNIT_EXPECT_TRUE(s->m->test, list_empty(&s->bdev.exports));
 		drm_gem_object_put(&s->bo.base);
 	}
 	gpu_buddy_free_list(&man->mm, &s->holes, 0);
@@ -591,8 +645,9 @@ static void each_pair_is_mapped_where_it_should(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, importer_map(&i), p->error);
 	KUNIT_EXPECT_EQ(test, share_mem(s), p->mem);
 	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_error, p->error);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.route, p->route);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, p->reason);
+	KUNIT_EXPECT_EQ(test, i.list ? i.list->route : DMA_BUF_ROUTE_NONE,
+			p->route);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), p->reason);
 	if (!p->error)
 		share_expect_reached(s, i.list);
 
@@ -619,6 +674,16 @@ static struct share *share_open(struct kunit *test, struct importer *i,
 	return s;
 }
 
+/* One more driver with a buffer, on the same device. */
+static struct share *share_open_another(struct share *other, struct importer *i)
+{
+	struct share *s = share_init_on(other->m->test, other->drm->dev);
+
+	share_export(s);
+	importer_attach(s, i);
+	return s;
+}
+
 static void share_close(struct share *s, struct importer *i)
 {
 	importer_detach(i);
@@ -635,7 +700,7 @@ static void expect_fallback(struct share *s, struct importer *i,
 	KUNIT_ASSERT_EQ(test, importer_map(i), 0);
 	KUNIT_EXPECT_EQ(test, share_mem(s), TTM_PL_SYSTEM);
 	KUNIT_EXPECT_FALSE(test, dma_buf_list_is_peer(i->list));
-	KUNIT_EXPECT_EQ(test, i->attach->p2p.map_reason, reason);
+	KUNIT_EXPECT_EQ(test, importer_reason(i), reason);
 	KUNIT_EXPECT_EQ(test, s->validations, 2);
 	share_expect_reached(s, i->list);
 }
@@ -678,7 +743,7 @@ static void pinned_out_of_reach_fails(struct kunit *test)
 	share_set_pin(s, true);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -EREMOTEIO);
 	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_error, -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_NO_ROUTE);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_NO_ROUTE);
 	KUNIT_EXPECT_EQ(test, share_mem(s), TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, s->validations, 0);
 
@@ -697,7 +762,7 @@ static void pinned_outside_bar_fails(struct kunit *test)
 	share_set_pin(s, true);
 	s->located = DMA_BUF_P2P_OUTSIDE_BAR;
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_OUTSIDE_BAR);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_OUTSIDE_BAR);
 	share_set_pin(s, false);
 	share_close(s, &i);
 }
@@ -709,7 +774,7 @@ static void pinned_in_reach_stays(struct kunit *test)
 
 	share_set_pin(s, true);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.route, DMA_BUF_ROUTE_BUS_ADDR);
+	KUNIT_EXPECT_EQ(test, i.list->route, DMA_BUF_ROUTE_BUS_ADDR);
 	KUNIT_EXPECT_EQ(test, s->validations, 0);
 	share_expect_reached(s, i.list);
 	share_set_pin(s, false);
@@ -726,7 +791,7 @@ static void pinned_for_another_importer_says_so(struct kunit *test)
 
 	importer_attach(s, &i);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_PINNED);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_PINNED);
 	importer_detach(&i);
 	share_close(s, &fixed);
 }
@@ -745,13 +810,13 @@ static void eviction_is_told_and_mapped_anew(struct kunit *test)
 
 	/* Now it just lies there. */
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_SYSTEM);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_SYSTEM);
 	share_expect_reached(s, i.list);
 
 	share_move_to(s, TTM_PL_VRAM);
 	KUNIT_EXPECT_EQ(test, i.told, 2);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.route, DMA_BUF_ROUTE_BUS_ADDR);
+	KUNIT_EXPECT_EQ(test, i.list->route, DMA_BUF_ROUTE_BUS_ADDR);
 	share_expect_reached(s, i.list);
 	share_close(s, &i);
 }
@@ -782,7 +847,7 @@ static void chunks_are_in_order_behind_one_iova(struct kunit *test)
 
 	model_behind_iommu(s->m);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.route, DMA_BUF_ROUTE_IOVA);
+	KUNIT_EXPECT_EQ(test, i.list->route, DMA_BUF_ROUTE_IOVA);
 	share_expect_reached(s, i.list);
 	share_close(s, &i);
 }
@@ -795,7 +860,7 @@ static void carve_out_is_mapped_without_provider(struct kunit *test)
 	s->no_provider = true;
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
 	KUNIT_EXPECT_EQ(test, share_mem(s), TTM_PL_VRAM);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.route, DMA_BUF_ROUTE_PER_RUN);
+	KUNIT_EXPECT_EQ(test, i.list->route, DMA_BUF_ROUTE_PER_RUN);
 	share_expect_reached(s, i.list);
 	share_close(s, &i);
 }
@@ -808,7 +873,7 @@ static void carve_out_is_not_for_everybody(struct kunit *test)
 	s->no_provider = true;
 	share_set_pin(s, true);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -EREMOTEIO);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_NO_ROUTE);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_NO_ROUTE);
 	share_set_pin(s, false);
 	share_close(s, &i);
 }
@@ -820,7 +885,7 @@ static void failed_move_maps_nothing(struct kunit *test)
 
 	s->validate_error = -EINTR;
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -EINTR);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.nmaps, 0);
+	KUNIT_EXPECT_TRUE(test, list_empty(&s->dmabuf->mappings));
 	share_close(s, &i);
 }
 
@@ -898,6 +963,50 @@ static void exported_twice_is_one_dma_buf(struct kunit *test)
 	share_fini(s);
 }
 
+struct export_work {
+	struct work_struct work;
+	struct share *s;
+	struct dma_buf *dmabuf;
+	bool is_new;
+};
+
+static void export_work(struct work_struct *work)
+{
+	struct export_work *w = container_of(work, struct export_work, work);
+
+	w->dmabuf = ttm_dma_buf_export(&w->s->bo, &share_ops, 0, &w->is_new);
+}
+
+/* Whoever counts what was made by @is_new gets as many calls of release(). */
+static void exported_by_two_at_once_is_one_dma_buf(struct kunit *test)
+{
+	struct share *s = share_init(test);
+	unsigned int i, n, made = 1;
+	struct export_work w[2];
+
+	share_export(s);
+	for (n = 0; n < 100; n++) {
+		dma_buf_put(s->dmabuf);
+		flush_delayed_fput();
+		for (i = 0; i < ARRAY_SIZE(w); i++) {
+			w[i].s = s;
+			INIT_WORK_ONSTACK(&w[i].work, export_work);
+			queue_work(system_dfl_wq, &w[i].work);
+		}
+		for (i = 0; i < ARRAY_SIZE(w); i++) {
+			flush_work(&w[i].work);
+			destroy_work_on_stack(&w[i].work);
+			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, w[i].dmabuf);
+			made += w[i].is_new;
+		}
+		KUNIT_EXPECT_PTR_EQ(test, w[0].dmabuf, w[1].dmabuf);
+		dma_buf_put(w[1].dmabuf);
+		s->dmabuf = w[0].dmabuf;
+	}
+	share_fini(s);
+	KUNIT_EXPECT_EQ(test, s->releases, made);
+}
+
 static void unplugged_is_neither_exported_nor_mapped(struct kunit *test)
 {
 	struct importer i = peer;
@@ -905,12 +1014,24 @@ static void unplugged_is_neither_exported_nor_mapped(struct kunit *test)
 
 	s->drm->unplugged = true;
 	KUNIT_EXPECT_EQ(test, importer_map(&i), -ENODEV);
-	KUNIT_EXPECT_EQ(test, i.attach->p2p.map_reason, DMA_BUF_P2P_REVOKED);
+	KUNIT_EXPECT_EQ(test, importer_reason(&i), DMA_BUF_P2P_REVOKED);
 	KUNIT_EXPECT_EQ(test, s->validations, 0);
 	KUNIT_EXPECT_PTR_EQ(test, ttm_dma_buf_export(&s->bo, &share_ops, 0, NULL),
 			    ERR_PTR(-ENODEV));
 	s->drm->unplugged = false;
 	share_close(s, &i);
+}
+
+static bool share_is_any(struct dma_buf *dmabuf, void *data)
+{
+	return true;
+}
+
+/* The device goes. Returns the mappings of its memory that are left. */
+static unsigned int share_remove(struct share *s, unsigned long timeout)
+{
+	s->drm->unplugged = true;
+	return dma_buf_revoke_all(&share_ops, share_is_any, NULL, timeout);
 }
 
 /* A bus address needs no unmapping, so the work can do without the model. */
@@ -922,12 +1043,77 @@ static void removal_waits_for_the_importer(struct kunit *test)
 	i.late = true;
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
 	s->drm->unplugged = true;
-	ttm_dma_buf_revoke_all(&s->bdev);
+	drm_gem_dmabuf_revoke_all(s->drm, &share_ops);
 	KUNIT_EXPECT_EQ(test, i.told, 1);
-	KUNIT_EXPECT_NULL(test, i.list);
-	/* It is still exported and known. */
-	KUNIT_EXPECT_FALSE(test, list_empty(&s->bdev.exports));
-	flush_delayed_work(&i.work);
+	KUNIT_EXPECT_NULL(test, i.old);
+	share_close(s, &i);
+}
+
+static void removal_is_of_one_device(struct kunit *test)
+{
+	struct importer near = peer, far = peer;
+	struct share *goes = share_open(test, &near, SWITCH);
+	struct share *stays = share_open_another(goes, &far);
+
+	KUNIT_EXPECT_EQ(test, importer_map(&near), 0);
+	KUNIT_EXPECT_EQ(test, importer_map(&far), 0);
+	goes->drm->unplugged = true;
+	drm_gem_dmabuf_revoke_all(goes->drm, &share_ops);
+	KUNIT_EXPECT_NULL(test, near.list);
+	KUNIT_EXPECT_EQ(test, far.told, 0);
+	KUNIT_ASSERT_NOT_NULL(test, far.list);
+	share_expect_reached(stays, far.list);
+	share_close(stays, &far);
+	share_close(goes, &near);
+}
+
+/* It has the buffer in system memory by now, and the BAR still. */
+static void removal_waits_for_a_mapping_before_the_last(struct kunit *test)
+{
+	struct importer i = peer;
+	struct share *s = share_open(test, &i, SWITCH);
+
+	i.late = true;
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+	share_move_to(s, TTM_PL_SYSTEM);
+	KUNIT_EXPECT_NOT_NULL(test, i.old);
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+
+	KUNIT_EXPECT_EQ(test, share_remove(s, 5 * HZ), 0);
+	KUNIT_EXPECT_NULL(test, i.old);
+	KUNIT_ASSERT_NOT_NULL(test, i.list);
+	share_expect_reached(s, i.list);
+	share_close(s, &i);
+}
+
+/* The first one to be told lets go once the other has been told, too. */
+static void removal_tells_all_before_it_waits(struct kunit *test)
+{
+	struct importer last = peer, first = peer;
+	struct share *a = share_open(test, &last, SWITCH);
+	struct share *b = share_open_another(a, &first);
+
+	first.stuck = true;
+	last.frees = &first;
+	KUNIT_EXPECT_EQ(test, importer_map(&first), 0);
+	KUNIT_EXPECT_EQ(test, importer_map(&last), 0);
+	KUNIT_EXPECT_EQ(test, share_remove(a, 5 * HZ), 0);
+	KUNIT_EXPECT_NULL(test, first.old);
+	KUNIT_EXPECT_NULL(test, last.list);
+	share_close(b, &first);
+	share_close(a, &last);
+}
+
+static void removal_does_not_wait_for_ever(struct kunit *test)
+{
+	struct importer i = peer;
+	struct share *s = share_open(test, &i, SWITCH);
+
+	i.stuck = true;
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+	KUNIT_EXPECT_EQ(test, share_remove(s, HZ / 10), 1);
+	KUNIT_EXPECT_EQ(test, i.told, 1);
+	KUNIT_EXPECT_NOT_NULL(test, i.old);
 	share_close(s, &i);
 }
 
@@ -937,9 +1123,7 @@ static void removal_does_not_wait_for_static_importers(struct kunit *test)
 	struct share *s = share_open(test, &fixed, SWITCH);
 
 	KUNIT_EXPECT_EQ(test, importer_map(&fixed), 0);
-	KUNIT_EXPECT_EQ(test, dma_buf_revoke_mappings(s->dmabuf), 1);
-	s->drm->unplugged = true;
-	ttm_dma_buf_revoke_all(&s->bdev);
+	KUNIT_EXPECT_EQ(test, share_remove(s, 0), 0);
 	KUNIT_EXPECT_NOT_NULL(test, fixed.list);
 	/* System memory is as good as before. */
 	share_expect_reached(s, fixed.list);
@@ -953,28 +1137,85 @@ static void removal_leaves_system_memory_alone(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
 	i.told = 0;
-	s->drm->unplugged = true;
-	ttm_dma_buf_revoke_all(&s->bdev);
+	KUNIT_EXPECT_EQ(test, share_remove(s, 0), 0);
 	KUNIT_EXPECT_EQ(test, i.told, 0);
 	KUNIT_ASSERT_NOT_NULL(test, i.list);
 	share_expect_reached(s, i.list);
 	share_close(s, &i);
 }
 
-/* Whoever shows it cannot let go of it, and would be waited for forever. */
-static void removal_does_not_wait_for_who_has_pinned(struct kunit *test)
+/* Having pinned it does not say that one cannot let go of it. */
+static void removal_asks_who_has_pinned(struct kunit *test)
 {
 	struct importer i = peer;
 	struct share *s = share_open(test, &i, SWITCH);
 
 	share_set_pin(s, true);
 	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
-	s->drm->unplugged = true;
-	ttm_dma_buf_revoke_all(&s->bdev);
-	KUNIT_EXPECT_EQ(test, i.told, 0);
-	KUNIT_EXPECT_NOT_NULL(test, i.list);
+	KUNIT_EXPECT_EQ(test, share_remove(s, 5 * HZ), 0);
+	KUNIT_EXPECT_EQ(test, i.told, 1);
+	KUNIT_EXPECT_NULL(test, i.list);
 	share_set_pin(s, false);
 	share_close(s, &i);
+}
+
+static void removal_takes_a_carve_out_back(struct kunit *test)
+{
+	struct importer i = peer;
+	struct share *s = share_open(test, &i, SWITCH);
+
+	s->no_provider = true;
+	KUNIT_EXPECT_EQ(test, importer_map(&i), 0);
+	KUNIT_EXPECT_EQ(test, share_remove(s, 5 * HZ), 0);
+	KUNIT_EXPECT_NULL(test, i.list);
+	share_close(s, &i);
+}
+
+static const char *share_fence_name(struct dma_fence *fence)
+{
+	return "share";
+}
+
+static const struct dma_fence_ops share_fence_ops = {
+	.get_driver_name = share_fence_name,
+	.get_timeline_name = share_fence_name,
+};
+
+static DEFINE_SPINLOCK(share_fence_lock);
+
+static struct dma_fence *share_make_busy(struct share *s)
+{
+	struct dma_fence *fence = kzalloc_obj(*fence);
+
+	KUNIT_ASSERT_NOT_NULL(s->m->test, fence);
+	dma_fence_init(fence, &share_fence_ops, &share_fence_lock,
+		       dma_fence_context_alloc(1), 1);
+	dma_resv_lock(s->bo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(s->m->test, dma_resv_reserve_fences(s->bo.base.resv, 1), 0);
+	dma_resv_add_fence(s->bo.base.resv, fence, DMA_RESV_USAGE_BOOKKEEP);
+	dma_resv_unlock(s->bo.base.resv);
+	return fence;
+}
+
+static void ghosts_are_not_shared(struct kunit *test)
+{
+	struct share *s = share_init(test);
+	struct ttm_placement nowhere = { };
+	struct ttm_operation_ctx ctx = { };
+	struct dma_fence *fence;
+
+	share_export(s);
+	fence = share_make_busy(s);
+	dma_resv_lock(s->bo.base.resv, NULL);
+	KUNIT_EXPECT_EQ(test, ttm_bo_validate(&s->bo, &nowhere, &ctx), 0);
+	dma_resv_unlock(s->bo.base.resv);
+	KUNIT_EXPECT_PTR_EQ(test, s->bo.export, s->dmabuf);
+
+	dma_fence_signal(fence);
+	flush_workqueue(s->bdev.wq);
+	KUNIT_EXPECT_EQ(test, s->ghosts, 1);
+	dma_fence_put(fence);
+	share_fini(s);
 }
 
 static struct kunit_case ttm_dma_buf_cases[] = {
@@ -995,11 +1236,18 @@ static struct kunit_case ttm_dma_buf_cases[] = {
 	KUNIT_CASE(each_failure_leaves_nothing),
 	KUNIT_CASE(vram_behind_a_private_link_is_not_mapped),
 	KUNIT_CASE(exported_twice_is_one_dma_buf),
+	KUNIT_CASE(exported_by_two_at_once_is_one_dma_buf),
 	KUNIT_CASE(unplugged_is_neither_exported_nor_mapped),
 	KUNIT_CASE(removal_waits_for_the_importer),
+	KUNIT_CASE(removal_is_of_one_device),
+	KUNIT_CASE(removal_waits_for_a_mapping_before_the_last),
+	KUNIT_CASE(removal_tells_all_before_it_waits),
+	KUNIT_CASE(removal_does_not_wait_for_ever),
 	KUNIT_CASE(removal_does_not_wait_for_static_importers),
 	KUNIT_CASE(removal_leaves_system_memory_alone),
-	KUNIT_CASE(removal_does_not_wait_for_who_has_pinned),
+	KUNIT_CASE(removal_asks_who_has_pinned),
+	KUNIT_CASE(removal_takes_a_carve_out_back),
+	KUNIT_CASE(ghosts_are_not_shared),
 	{ }
 };
 

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What exporters call to have a buffer mapped, and what is done about memory that
+ * a device does not reach
+ */
+#include <linux/bug.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+
+#include "dma-buf-internal.h"
+
+/*
+ * Bouncing is no way to share memory: the device and all others see different
+ * bytes until somebody copies. That is done around CPU accesses, if the exporter
+ * says so, and when the mapping ends. A driver that maps memory of its own syncs
+ * it itself.
+ */
+static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
+			       unsigned long attrs)
+{
+	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
+		return false;
+	if (!attach->dmabuf)
+		return !(attrs & DMA_ATTR_SKIP_CPU_SYNC);
+	return attach->dmabuf->ops->sync_mappings;
+}
+
+/* What the DMA API did not do, and would not do if asked again. */
+static enum dma_buf_p2p_reason
+dma_buf_refusal_reason(const struct dma_buf_attachment *attach,
+		       const struct dma_buf_memory *memory, unsigned long attrs)
+{
+	if (!(attrs & DMA_ATTR_MMIO))
+		return DMA_BUF_P2P_BOUNCE;
+	if (memory->route == DMA_BUF_ROUTE_BUS_ADDR)
+		return DMA_BUF_P2P_DMA_MASK;
+	if (dma_buf_hw_has_map_ops(attach->dev))
+		return DMA_BUF_P2P_MAP_OPS;
+	return dma_buf_walk_reached(&memory->walk, attach->dev) ?
+	       DMA_BUF_P2P_BOUNCE : DMA_BUF_P2P_DMA_MASK;
+}
+
+/*
+ * Maps @memory for the device of @attach. What would have to be bounced is tried
+ * again in another way, if there is one, or its reason is noted.
+ */
+static struct dma_buf_list *
+dma_buf_list_build(struct dma_buf_attachment *attach,
+		   const struct dma_buf_memory *memory,
+		   enum dma_data_direction dir, unsigned long attrs)
+{
+	bool may_bounce = dma_buf_may_bounce(attach, attrs);
+	struct dma_buf_list *list;
+	bool refused = false;
+
+	might_sleep();
+
+	if (WARN_ON_ONCE(!attach->dev || !valid_dma_direction(dir)))
+		return ERR_PTR(-EINVAL);
+
+	/* That it fails is no news, and handled. */
+	attrs |= attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN : DMA_ATTR_NO_BOUNCE;
+	list = dma_buf_memory_map(attach, memory, dir, attrs, &refused);
+	if (!refused)
+		return list;
+
+	if (may_bounce)
+		/* The copies are what makes it right, so they are not skipped. */
+		return dma_buf_memory_map(attach, memory, dir,
+					  attrs & ~(DMA_ATTR_NO_BOUNCE |
+						    DMA_ATTR_SKIP_CPU_SYNC),
+					  &refused);
+
+	if (attach->dmabuf && PTR_ERR(list) == -EREMOTEIO)
+		dma_buf_route_note(attach,
+				   dma_buf_refusal_reason(attach, memory, attrs));
+	return list;
+}
+
+static struct dma_buf_list *
+dma_buf_list_from_ranges(struct dma_buf_attachment *attach,
+			 struct dma_buf_memory *memory,
+			 enum dma_data_direction dir, unsigned long attrs)
+{
+	int ret = dma_buf_walk_check(&memory->walk, !memory->peer,
+				     &memory->npages);
+
+	return ret ? ERR_PTR(ret) : dma_buf_list_build(attach, memory, dir, attrs);
+}
+
+/**
+ * dma_buf_list_from_pages - map an array of pages and list them
+ * @attach: attachment to map for
+ * @pages: the pages of the buffer in order, system memory; may repeat
+ * @npages: length of @pages, zero makes a list without chunks
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping
+ *
+ * Physically contiguous pages become one chunk. The pages must stay where they
+ * are until dma_buf_list_free().
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO if the pages would have to be
+ * bounced and nobody would copy them, which is recorded with its reason; -EINVAL for
+ * a bad argument or a page of a device, -ENOMEM, -EINTR for a task that is being
+ * killed, or what else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_pages(struct dma_buf_attachment *attach,
+			struct page *const *pages, unsigned long npages,
+			enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = {
+		.walk = { .pages = pages, .nr = npages, .has_pages = true },
+		.npages = npages,
+	};
+
+	if (npages && !pages)
+		return ERR_PTR(-EINVAL);
+
+	return dma_buf_list_build(attach, &memory, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_pages, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_runs - map runs of system memory and list them
+ * @attach: attachment to map for
+ * @runs: the buffer in order as physical ranges, all of them with pages; may
+ *	repeat. The last one may end within a page, the list does not.
+ * @nr_runs: length of @runs, zero makes a list without chunks
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping
+ *
+ * For exporters that allocate more than a page at a time: the cost is in runs
+ * and not in pages.
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages();
+ * -EINVAL for a bad argument, a run that is empty or not aligned, or a page of a
+ * device; -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what else
+ * the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_runs(struct dma_buf_attachment *attach,
+		       const struct phys_vec *runs, size_t nr_runs,
+		       enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = {
+		.walk = { .vecs = runs, .nr = nr_runs, .has_pages = true },
+	};
+
+	return dma_buf_list_from_ranges(attach, &memory, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_runs, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_sgt - map the pages of a driver's own sg_table and list them
+ * @attach: attachment to map for
+ * @sgt: the buffer in order. Only its pages are looked at; whether it is mapped,
+ *	and for which device, makes no difference. The last entry may end within
+ *	a page, the list does not.
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping
+ *
+ * For exporters that keep their pages in an sg_table. It is not changed, so one
+ * table serves any number of mappings, and not needed any more when the list
+ * exists.
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages();
+ * -EINVAL for an entry without a page, one that is empty or not aligned, or a page
+ * of a device; -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what
+ * else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
+		      const struct sg_table *sgt,
+		      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = {
+		.walk = {
+			.sg = sgt->sgl,
+			.nr = sgt->orig_nents,
+			.has_pages = true,
+		},
+	};
+
+	return dma_buf_list_from_ranges(attach, &memory, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_coherent - map what dma_alloc_attrs() returned and list it
+ * @attach: attachment to map for
+ * @owner: device that the memory was allocated for
+ * @cpu_addr: address or cookie that dma_alloc_attrs() returned
+ * @dma_addr: DMA address that it returned, for @owner
+ * @size: size that was allocated, in bytes
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the allocation
+ *
+ * Caches are left alone, both devices see the memory without. It is not bounced,
+ * @owner would go on with the memory as it was. It may come from a pool that has no
+ * struct page.
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO if the memory would have to be
+ * bounced, -ENXIO if the DMA API cannot tell what is behind the allocation, -ENOMEM,
+ * -EINTR for a task that is being killed, or what else it returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_coherent(struct dma_buf_attachment *attach,
+			   struct device *owner, void *cpu_addr,
+			   dma_addr_t dma_addr, size_t size,
+			   enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = { };
+	struct dma_buf_list *list;
+	struct sg_table sgt;
+	int ret;
+
+	ret = dma_buf_hw_get_sgtable(owner, &sgt, cpu_addr, dma_addr, size, attrs);
+	if (ret)
+		return ERR_PTR(ret);
+
+	memory.walk.sg = sgt.sgl;
+	memory.walk.nr = sgt.orig_nents;
+	memory.walk.has_pages = dma_buf_hw_is_system_memory(sg_phys(sgt.sgl), 1);
+	list = dma_buf_list_from_ranges(attach, &memory, dir,
+					DMA_ATTR_SKIP_CPU_SYNC |
+					DMA_ATTR_NO_BOUNCE);
+	sg_free_table(&sgt);
+	return list;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_phys - map physical ranges without pages and list them
+ * @attach: attachment to map for
+ * @ranges: the buffer in order, a carve-out for example; may repeat. The last
+ *	one may end within a page, the list does not.
+ * @nr_ranges: length of @ranges, zero makes a list without chunks
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping. DMA_ATTR_MMIO unless
+ *	the ranges are memory that the CPU may have in its caches.
+ *
+ * Not for the BAR of a PCI device: whether a peer can reach that is for
+ * dma_buf_list_from_bar() to know.
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO if the device does not reach the
+ * ranges, which is recorded with its reason; -EINVAL for a bad argument or a range
+ * that is empty or not aligned, -EOVERFLOW, -ENOMEM, -EINTR for a task that is being
+ * killed, or what else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_phys(struct dma_buf_attachment *attach,
+		       const struct phys_vec *ranges, size_t nr_ranges,
+		       enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = {
+		.walk = { .vecs = ranges, .nr = nr_ranges },
+	};
+
+	return dma_buf_list_from_ranges(attach, &memory, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_phys, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_bar - map ranges of a PCI BAR for a peer and list them
+ * @attach: attachment to map for
+ * @provider: provider of the memory, of the same device as the one that
+ *	&dma_buf_ops.peer2peer named
+ * @ranges: the buffer in order; may repeat, and need not lie inside the BAR of
+ *	@provider as long as they are reached in the same way
+ * @nr_ranges: length of @ranges, zero makes a list without chunks
+ * @dir: direction of the DMA
+ * @attrs: more DMA_ATTR_* of the mapping, DMA_ATTR_MMIO is implied
+ *
+ * How the device of @attach reaches the BAR was decided when it attached, see
+ * &dma_buf_ops.peer2peer. @provider is not needed any more once the list exists.
+ *
+ * Context: May sleep. Under the reservation lock.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO if the device cannot reach the
+ * ranges, which is the exporter's cue to use system memory instead and recorded
+ * with its reason; -EINVAL for a bad argument or a range that is empty or not
+ * aligned, -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what
+ * else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_bar(struct dma_buf_attachment *attach,
+		      struct p2pdma_provider *provider,
+		      const struct phys_vec *ranges, size_t nr_ranges,
+		      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct dma_buf_memory memory = {
+		.walk = { .vecs = ranges, .nr = nr_ranges },
+		.peer = true,
+	};
+
+	dma_resv_assert_held(attach->dmabuf->resv);
+
+	if (!attach->peer2peer)
+		return ERR_PTR(-EREMOTEIO);
+
+	/* The decision at attach was for one device, it holds for no other. */
+	if (WARN_ON_ONCE(!provider || provider->owner != attach->p2p.owner))
+		return ERR_PTR(-EINVAL);
+
+	if (attach->p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR && nr_ranges) {
+		memory.route = DMA_BUF_ROUTE_BUS_ADDR;
+		memory.offset = provider->bus_offset;
+	}
+
+	return dma_buf_list_from_ranges(attach, &memory, dir,
+					attrs | DMA_ATTR_MMIO);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_bar, "DMA_BUF");

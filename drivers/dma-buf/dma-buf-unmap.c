@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Syncs what is mapped, and takes it back
+ */
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/scatterlist.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "dma-buf-internal.h"
+
+/* So many runs at a time, about as many as are mapped at a time. */
+#define DMA_BUF_BATCH	512
+
+static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
+{
+	return list->attrs & DMA_ATTR_MMIO || !dma_buf_hw_need_sync(list->dev);
+}
+
+static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
+				   enum dma_data_direction dir, bool for_cpu)
+{
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
+	unsigned int i = 0;
+
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		size_t len = dma_buf_bytes(chunk.npages);
+
+		if (for_cpu)
+			dma_buf_hw_sync_for_cpu(list->dev, chunk.dma_addr, len,
+						dir);
+		else
+			dma_buf_hw_sync_for_device(list->dev, chunk.dma_addr, len,
+						   dir);
+		if (!(++i % DMA_BUF_BATCH))
+			cond_resched();
+	}
+}
+
+/*
+ * Gives the memory of a list to the CPU, or back to the device. The direction is
+ * that of the CPU access. May sleep, and costs nothing where there are neither
+ * caches to manage nor bounce buffers.
+ */
+void dma_buf_list_sync(const struct dma_buf_list *list,
+		       enum dma_data_direction dir, bool for_cpu)
+{
+	if (dma_buf_list_skip_sync(list))
+		return;
+
+	if (list->route != DMA_BUF_ROUTE_MAP_SG)
+		dma_buf_list_sync_runs(list, dir, for_cpu);
+	else if (for_cpu)
+		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
+	else
+		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_sync);
+
+/*
+ * The caches are synced run by run here, since dma_iova_destroy() would look for
+ * what is behind the IOVA one granule at a time. Returns the attributes for that.
+ */
+static unsigned long dma_buf_list_sync_iova(struct dma_buf_list *list)
+{
+	if (!list->phys || list->attrs & DMA_ATTR_SKIP_CPU_SYNC ||
+	    dma_buf_hw_is_coherent(list->dev))
+		return list->attrs;
+
+	dma_buf_list_sync(list, list->dir, true);
+	return list->attrs | DMA_ATTR_SKIP_CPU_SYNC;
+}
+
+static void dma_buf_list_undo_runs(struct dma_buf_list *list)
+{
+	const u64 *word = list->dma.first;
+	unsigned long i, npages;
+	u64 addr;
+
+	for (i = 0; list->need_unmap && i < list->dma.nruns; i++) {
+		word = dma_buf_run_read(word, &addr, &npages);
+		dma_buf_hw_unmap_phys(list->dev, addr + list->dma.offset,
+				      dma_buf_bytes(npages), list->dir,
+				      list->attrs);
+		if (!(i % DMA_BUF_BATCH))
+			cond_resched();
+	}
+}
+
+/* Takes back what was mapped, however far that went. */
+static void dma_buf_list_undo(struct dma_buf_list *list)
+{
+	switch (list->route) {
+	case DMA_BUF_ROUTE_IOVA:
+		dma_buf_hw_iova_destroy(list->dev, &list->iova,
+					dma_buf_bytes(list->dma.npages),
+					list->dir, dma_buf_list_sync_iova(list));
+		break;
+	case DMA_BUF_ROUTE_PER_RUN:
+		dma_buf_list_undo_runs(list);
+		break;
+	case DMA_BUF_ROUTE_MAP_SG:
+		if (!list->sgt)
+			break;
+		dma_buf_hw_unmap_sgtable(list->dev, list->sgt, list->dir,
+					 list->attrs);
+		sg_free_table(list->sgt);
+		kfree(list->sgt);
+		break;
+	default:
+		break;
+	}
+}
+
+/**
+ * dma_buf_list_free - unmap a list and free it
+ * @list: list that dma_buf_list_from_pages() or one of its siblings made
+ *
+ * For exporters, in &dma_buf_ops.unmap_dma_buf or where they give up a list that
+ * they kept. Importers call dma_buf_list_unmap(). Works after the provider of a
+ * BAR is gone.
+ *
+ * Context: May sleep. Nobody else may be using @list, which the reservation lock
+ * sees to in &dma_buf_ops.unmap_dma_buf and detaching in &dma_buf_ops.detach. A
+ * list that an importer still has is not freed, but warned about.
+ */
+void dma_buf_list_free(struct dma_buf_list *list)
+{
+	if (WARN_ON_ONCE(!list_empty(&list->node)))
+		return;
+
+	dma_buf_list_undo(list);
+	dma_buf_list_release(list);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_free, "DMA_BUF");

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Reads what backs a buffer, however it is described, as physical runs
+ *
+ * There is a loop for each way to describe memory: what differs is known when
+ * compiling, and none of them has much to keep in mind. One that knows them all
+ * takes a fourth more time for single pages.
+ */
+#include <linux/align.h>
+#include <linux/err.h>
+#include <linux/memremap.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/scatterlist.h>
+
+#include "dma-buf-internal.h"
+
+enum dma_buf_mem { DMA_BUF_MEM_SYSTEM, DMA_BUF_MEM_GENERIC, DMA_BUF_MEM_OTHER };
+
+/*
+ * The memory of a device may have pages too, but how to map it is not for
+ * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
+ * it for what is foreign, but may lie above all of it.
+ */
+static __always_inline enum dma_buf_mem dma_buf_mem_of_pfn(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn);
+
+	if (likely(!is_zone_device_page(page)))
+		return DMA_BUF_MEM_SYSTEM;
+	return page_pgmap(page)->type == MEMORY_DEVICE_GENERIC ?
+	       DMA_BUF_MEM_GENERIC : DMA_BUF_MEM_OTHER;
+}
+
+/* It comes in sections of the memmap, so looking at both ends will do. */
+static __always_inline enum dma_buf_mem
+dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
+{
+	unsigned long first = PHYS_PFN(phys);
+	enum dma_buf_mem mem = dma_buf_mem_of_pfn(first);
+
+	return npages == 1 ? mem :
+	       max(mem, dma_buf_mem_of_pfn(first + npages - 1));
+}
+
+/* The same for what may have no pages at all. */
+static noinline enum dma_buf_mem dma_buf_mem_of(phys_addr_t phys,
+						unsigned long npages)
+{
+	unsigned long first = PHYS_PFN(phys);
+
+	if (!pfn_valid(first) || (npages > 1 && !pfn_valid(first + npages - 1)))
+		return DMA_BUF_MEM_OTHER;
+	return dma_buf_mem_of_pages(phys, npages);
+}
+
+/* Called for each run, so KUnit replaces it here and not in dma-buf-hw.c. */
+bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	DMA_BUF_STUB(dma_buf_hw_is_system_memory, phys, npages);
+	return dma_buf_mem_of(phys, npages) != DMA_BUF_MEM_OTHER;
+}
+DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_system_memory);
+
+/* Without one memmap for all, neighbours in a memmap are no proof. */
+static bool dma_buf_is_nth_page(const struct page *page,
+				const struct page *first, unsigned long n)
+{
+	if (IS_ENABLED(CONFIG_SPARSEMEM) && !IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP))
+		return page_to_pfn(page) == page_to_pfn(first) + n;
+	return page == first + n;
+}
+
+/* How many pages are one run, if it is more than one. */
+static noinline unsigned long
+dma_buf_count_pages(struct page *const *pages, unsigned long max)
+{
+	unsigned long n;
+
+	for (n = 2; n < max; n++)
+		if (!dma_buf_is_nth_page(pages[n], pages[0], n))
+			break;
+	return n;
+}
+
+static __always_inline struct dma_buf_run
+dma_buf_walk_pages(struct dma_buf_walk *walk)
+{
+	struct page *const *pages = walk->pages + walk->index;
+	unsigned long n = 1, max = walk->nr - walk->index;
+
+	if (max > 1 && dma_buf_is_nth_page(pages[1], pages[0], 1))
+		n = dma_buf_count_pages(pages, max);
+
+	walk->index += n;
+	return (struct dma_buf_run) {
+		.addr = page_to_phys(pages[0]),
+		.npages = n,
+	};
+}
+
+/* Here and below, @kind is what is known of the walk when compiling. */
+enum dma_buf_walk_kind { DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_VECS };
+
+/* A table at its end looks like an array without elements, which is as good. */
+static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
+{
+	return walk->pages ? DMA_BUF_WALK_PAGES :
+	       walk->sg ? DMA_BUF_WALK_SG : DMA_BUF_WALK_VECS;
+}
+
+/* The range at the position, which stays where it is. */
+static __always_inline struct phys_vec
+dma_buf_walk_peek(const struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
+{
+	if (kind != DMA_BUF_WALK_SG)
+		return walk->vecs[walk->index];
+
+	return (struct phys_vec) {
+		.paddr = sg_phys(walk->sg),
+		.len = walk->sg->length,
+	};
+}
+
+static __always_inline void
+dma_buf_walk_step(struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
+{
+	walk->index++;
+	if (kind == DMA_BUF_WALK_SG)
+		walk->sg = sg_next(walk->sg);
+}
+
+static __always_inline struct dma_buf_run
+dma_buf_walk_ranges(struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
+{
+	struct phys_vec vec = dma_buf_walk_peek(walk, kind);
+	struct dma_buf_run run = {
+		.addr = vec.paddr,
+		.npages = PFN_UP(vec.len),
+	};
+
+	for (dma_buf_walk_step(walk, kind); walk->index < walk->nr;
+	     dma_buf_walk_step(walk, kind)) {
+		unsigned long n;
+
+		vec = dma_buf_walk_peek(walk, kind);
+		/* What is at zero does not go on where the addresses end. */
+		if (!vec.paddr || vec.paddr != run.addr + PFN_PHYS(run.npages))
+			break;
+		n = PFN_UP(vec.len);
+		if (n > DMA_BUF_RUN_MAX_PAGES - run.npages)
+			break;
+		run.npages += n;
+	}
+	return run;
+}
+
+static __always_inline enum dma_buf_mem
+dma_buf_walk_mem(const struct dma_buf_walk *walk, struct dma_buf_run run,
+		 enum dma_buf_walk_kind kind)
+{
+	if (unlikely(walk->test))
+		return dma_buf_hw_is_system_memory(run.addr, run.npages) ?
+		       DMA_BUF_MEM_SYSTEM : DMA_BUF_MEM_OTHER;
+	/* What is in an array is there. */
+	return kind == DMA_BUF_WALK_PAGES ?
+	       dma_buf_mem_of_pages(run.addr, run.npages) :
+	       dma_buf_mem_of(run.addr, run.npages);
+}
+
+/* Reads the next run, if there is one and nothing is left of the one before. */
+static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
+					     enum dma_buf_walk_kind kind)
+{
+	enum dma_buf_mem mem;
+
+	if (walk->rest.npages || walk->index == walk->nr)
+		return 0;
+
+	walk->rest = kind == DMA_BUF_WALK_PAGES ?
+		     dma_buf_walk_pages(walk) :
+		     dma_buf_walk_ranges(walk, kind);
+	if (kind != DMA_BUF_WALK_PAGES && !walk->has_pages)
+		return 0;
+
+	mem = dma_buf_walk_mem(walk, walk->rest, kind);
+	if (likely(mem == DMA_BUF_MEM_SYSTEM))
+		return 0;
+	walk->generic = true;
+	return mem == DMA_BUF_MEM_GENERIC ? 0 : -EINVAL;
+}
+
+/*
+ * The next run or the first part of it, which is as long as @max_pages and a
+ * memmap with holes allow.
+ */
+static __always_inline struct dma_buf_run
+dma_buf_walk_cut(const struct dma_buf_walk *walk, unsigned long max_pages)
+{
+	struct dma_buf_run run = walk->rest;
+
+	run.npages = min(run.npages, max_pages);
+	while (walk->has_pages && run.npages > 1 &&
+	       !page_range_contiguous(phys_to_page(run.addr), run.npages))
+		run.npages /= 2;
+	return run;
+}
+
+/*
+ * Reads the first run, and tells in @parts if there is more than what fits a run of
+ * @max_pages.
+ */
+int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
+		       bool *parts)
+{
+	int ret = dma_buf_walk_next(walk, dma_buf_walk_kind(walk));
+
+	if (ret)
+		return ret;
+
+	*parts = walk->index < walk->nr ||
+		 dma_buf_walk_cut(walk, max_pages).npages < walk->rest.npages;
+	return 0;
+}
+
+static __always_inline int dma_buf_walk_read_as(struct dma_buf_walk *at,
+						unsigned long max_pages,
+						struct dma_buf_writer *to,
+						enum dma_buf_walk_kind kind)
+{
+	struct dma_buf_writer phys = *to;
+	struct dma_buf_walk walk = *at;
+	int ret;
+
+	for (;;) {
+		struct dma_buf_run run;
+
+		ret = dma_buf_walk_next(&walk, kind);
+		if (ret)
+			break;
+		run = dma_buf_walk_cut(&walk, max_pages);
+		if (!run.npages || !dma_buf_writer_put(&phys, run))
+			break;
+		walk.rest.addr += PFN_PHYS(run.npages);
+		walk.rest.npages -= run.npages;
+	}
+
+	*to = phys;
+	*at = walk;
+	return ret;
+}
+
+/*
+ * Writes the next runs to @phys, none longer than @max_pages, as many as there is
+ * room for. -EINVAL if there is memory that should not be there.
+ */
+int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
+		      struct dma_buf_writer *phys)
+{
+	switch (dma_buf_walk_kind(walk)) {
+	case DMA_BUF_WALK_PAGES:
+		return dma_buf_walk_read_as(walk, max_pages, phys,
+					    DMA_BUF_WALK_PAGES);
+	case DMA_BUF_WALK_SG:
+		return dma_buf_walk_read_as(walk, max_pages, phys,
+					    DMA_BUF_WALK_SG);
+	default:
+		return dma_buf_walk_read_as(walk, max_pages, phys,
+					    DMA_BUF_WALK_VECS);
+	}
+}
+
+static __always_inline int
+dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
+		      bool partial, unsigned long *npages)
+{
+	unsigned long sum = 0;
+
+	for (; walk.index < walk.nr; dma_buf_walk_step(&walk, kind)) {
+		bool last = partial && walk.index == walk.nr - 1;
+		struct phys_vec vec;
+		phys_addr_t end;
+
+		if (kind == DMA_BUF_WALK_SG && !sg_page(walk.sg))
+			return -EINVAL;
+
+		vec = dma_buf_walk_peek(&walk, kind);
+		if (!vec.len ||
+		    !IS_ALIGNED(vec.paddr | (last ? 0 : vec.len), PAGE_SIZE))
+			return -EINVAL;
+		if (vec.len > SIZE_MAX - PAGE_SIZE + 1 ||
+		    check_add_overflow(vec.paddr, vec.len - 1, &end) ||
+		    check_add_overflow(sum, PFN_UP(vec.len), &sum))
+			return -EOVERFLOW;
+	}
+
+	/* In bytes, the sum has to fit a u64 that dma_iova_try_alloc() takes. */
+	if (sum > (unsigned long)(U64_MAX >> (PAGE_SHIFT + 1)))
+		return -EOVERFLOW;
+
+	*npages = sum;
+	return 0;
+}
+
+/*
+ * Checks physical ranges and counts their pages. Only the last one may end
+ * within a page, and only if @partial.
+ */
+int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
+		       unsigned long *npages)
+{
+	if (walk->sg)
+		return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_SG, partial,
+					     npages);
+	if (walk->nr && !walk->vecs)
+		return -EINVAL;
+	return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_VECS, partial, npages);
+}
+
+/* Does @dev reach all ranges through the host bridge? */
+bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev)
+{
+	unsigned long i;
+
+	for (i = 0; walk->vecs && i < walk->nr; i++)
+		if (!dma_buf_hw_reaches(dev, walk->vecs[i].paddr +
+					     walk->vecs[i].len - 1))
+			return false;
+	return true;
+}

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is done for memory that the CPU and a device see through something: caches
+ * to manage and bounce buffers
+ */
+#include <linux/dma-fence.h>
+#include <linux/dma-resv.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "st-dma-buf-model.h"
+
+/* Caches */
+
+static void expect_synced(struct model *m, struct dma_buf_list *list,
+			  unsigned int nr, bool for_device)
+{
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
+	unsigned int i = 0;
+
+	KUNIT_EXPECT_EQ(m->test, m->nr_syncs, nr);
+	if (!nr)
+		return;
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		KUNIT_EXPECT_EQ(m->test, m->syncs[i].addr, chunk.dma_addr);
+		KUNIT_EXPECT_EQ(m->test, m->syncs[i].size,
+				dma_buf_bytes(chunk.npages));
+		KUNIT_EXPECT_EQ(m->test, m->syncs[i].for_device, for_device);
+		i++;
+	}
+	KUNIT_EXPECT_EQ(m->test, i, nr);
+}
+
+/* Syncs both ways, which has to be @nr calls in the order of the runs. */
+static void expect_syncs(struct model *m, enum buffer_kind kind,
+			 const struct phys_vec *vec, size_t vecs,
+			 unsigned int nr)
+{
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, kind, vec, vecs);
+	m->nr_syncs = 0;
+	dma_buf_list_sync(list, m->dir, true);
+	expect_synced(m, list, nr, false);
+	m->nr_syncs = 0;
+	dma_buf_list_sync(list, m->dir, false);
+	expect_synced(m, list, nr, true);
+	buffer_close(&b, list);
+}
+
+static void each_run_is_synced_once(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	expect_syncs(m, BUFFER_RUNS, model_ram(m), 3, 3);
+	m->dir = DMA_FROM_DEVICE;
+	expect_syncs(m, BUFFER_PAGES, model_ram(m), 3, 3);
+	/* What has no caches needs none of it. */
+	m->attrs = DMA_ATTR_MMIO;
+	expect_syncs(m, BUFFER_PHYS, model_bar, 3, 0);
+}
+
+/* The model would complain of any call. */
+static void device_that_needs_no_sync_costs_nothing(struct kunit *test)
+{
+	const struct model_machine *machine = model_machine_set_up(test);
+	struct model *m = test->priv;
+
+	m->need_sync = false;
+	expect_syncs(m, machine->kind, machine->kind == BUFFER_BAR ? model_bar :
+		     model_ram(m), 3, 0);
+	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 0);
+}
+
+static void iova_is_synced_run_by_run(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_behind_iommu(m);
+	m->coherent = false;
+	expect_syncs(m, BUFFER_RUNS, model_ram(m), 3, 3);
+	expect_syncs(m, BUFFER_PAGES, model_ram(m), 3, 3);
+	m->attrs = DMA_ATTR_MMIO;
+	expect_syncs(m, BUFFER_PHYS, model_bar, 3, 0);
+}
+
+/* Where nobody is going to sync, nobody needs to know what is behind it. */
+static void runs_behind_an_iova_are_kept_if_need_be(struct kunit *test)
+{
+	static const struct {
+		bool coherent, syncs, kept;
+		unsigned long attrs;
+	} row[] = {
+		{ .coherent = true, .syncs = true, .kept = false },
+		{ .syncs = true, .kept = true },
+		{ .syncs = true, .kept = true, .attrs = DMA_ATTR_SKIP_CPU_SYNC },
+		{ .syncs = false, .kept = true },
+		{ .syncs = false, .kept = false,
+		  .attrs = DMA_ATTR_SKIP_CPU_SYNC },
+		{ .syncs = true, .kept = false, .attrs = DMA_ATTR_MMIO },
+	};
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+	int i;
+
+	model_behind_iommu(m);
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		bool mmio = row[i].attrs & DMA_ATTR_MMIO;
+
+		m->coherent = row[i].coherent;
+		m->attrs = row[i].attrs;
+		buffer_init(&b, m, mmio ? BUFFER_PHYS : BUFFER_RUNS,
+			    mmio ? model_bar : model_ram(m), 3);
+		b.syncs = row[i].syncs;
+		buffer_attach(&b);
+		list = buffer_map(&b);
+		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+		KUNIT_EXPECT_EQ_MSG(test, !!list->phys, row[i].kept, "row %d", i);
+		buffer_close(&b, list);
+	}
+}
+
+/*
+ * And when it is unmapped, which the model looks at: once for each run and not
+ * once more by dma_iova_destroy(), which would go granule by granule.
+ */
+static void unmapping_an_iova_syncs_run_by_run(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	model_behind_iommu(m);
+	m->coherent = false;
+	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	m->nr_syncs = 0;
+	buffer_close(&b, list);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 3);
+
+	/* Nobody wants that of these. */
+	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
+	m->nr_syncs = 0;
+	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	buffer_close(&b, list);
+	m->attrs = DMA_ATTR_MMIO;
+	list = buffer_open(&b, m, BUFFER_PHYS, model_bar, 3);
+	buffer_close(&b, list);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 0);
+}
+
+static void table_of_map_ops_is_synced_at_once(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_with_map_ops(m);
+	expect_syncs(m, BUFFER_RUNS, model_ram(m), 3, 0);
+	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 2);
+}
+
+static void peer_memory_is_not_synced(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_with_peer(m, PCI_P2PDMA_MAP_BUS_ADDR);
+	expect_syncs(m, BUFFER_BAR, model_bar, 3, 0);
+	m->map_type = PCI_P2PDMA_MAP_THRU_HOST_BRIDGE;
+	expect_syncs(m, BUFFER_BAR, model_bar, 3, 0);
+	model_behind_iommu(m);
+	expect_syncs(m, BUFFER_BAR, model_bar, 3, 0);
+}
+
+/* CPU access */
+
+/* What the CPU does has a direction of its own, which the model expects here. */
+static void expect_mappings_synced(struct buffer *b,
+				   enum dma_data_direction dir, unsigned int nr)
+{
+	enum dma_data_direction mapped = b->m->dir;
+	struct kunit *test = b->m->test;
+	struct model *m = b->m;
+
+	m->dir = dir;
+	m->nr_syncs = 0;
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(b->dmabuf, dir), 0);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, nr);
+	KUNIT_EXPECT_EQ(test, b->syncs_before, 0);
+	if (nr)
+		KUNIT_EXPECT_FALSE(test, m->syncs[0].for_device);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(b->dmabuf, dir), 0);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 2 * nr);
+	/* First the exporter's CPU is done with it. */
+	KUNIT_EXPECT_EQ(test, b->syncs_before, nr);
+	if (nr)
+		KUNIT_EXPECT_TRUE(test, m->syncs[nr].for_device);
+	m->dir = mapped;
+}
+
+static void cpu_access_syncs_every_mapping(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list, *again;
+	struct sg_table *sgt;
+	struct buffer b;
+
+	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	b.syncs = true;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 3);
+	expect_mappings_synced(&b, DMA_TO_DEVICE, 3);
+	expect_mappings_synced(&b, DMA_FROM_DEVICE, 3);
+
+	again = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
+	sgt = dma_buf_map_attachment_unlocked(b.attach, m->dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 9);
+
+	dma_buf_unmap_attachment_unlocked(b.attach, sgt, m->dir);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 6);
+	buffer_unmap(&b, list);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 3);
+	buffer_unmap(&b, again);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 0);
+	model_expect_clean(m);
+	buffer_put(&b);
+}
+
+static void cpu_access_syncs_nothing_unless_the_exporter_says_so(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 0);
+	dma_resv_lock(b.dmabuf->resv, NULL);
+	kunit_warning_suppress(test)
+		dma_buf_sync_mappings(b.dmabuf, m->dir, true);
+	dma_resv_unlock(b.dmabuf->resv);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 0);
+	buffer_close(&b, list);
+}
+
+static void failed_cpu_access_syncs_nothing(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	b.syncs = true;
+	b.cpu_error = -EINTR;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, -EINTR, dma_buf_begin_cpu_access(b.dmabuf, m->dir));
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 0);
+	buffer_close(&b, list);
+}
+
+/**
+ * struct late - a device that takes its time
+ * @fence: signals when it is done
+ * @work: that time
+ * @m: the model
+ * @syncs: how much was synced by then
+ */
+struct late {
+	struct dma_fence fence;
+	struct delayed_work work;
+	struct model *m;
+	unsigned int syncs;
+};
+
+static const char *late_name(struct dma_fence *fence)
+{
+	return "late";
+}
+
+/* It lives longer than the test needs it. */
+static void late_release(struct dma_fence *fence)
+{
+}
+
+static const struct dma_fence_ops late_ops = {
+	.get_driver_name = late_name,
+	.get_timeline_name = late_name,
+	.release = late_release,
+};
+
+static void late_work(struct work_struct *work)
+{
+	struct late *late = container_of(work, struct late, work.work);
+
+	late->syncs = late->m->nr_syncs;
+	dma_fence_signal(&late->fence);
+}
+
+/* What the device is still going to write would be missed. */
+static void device_is_waited_for_before_the_sync(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct late *late;
+	struct buffer b;
+
+	late = kunit_kzalloc(test, sizeof(*late), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, late);
+	late->m = m;
+	late->syncs = UINT_MAX;
+	INIT_DELAYED_WORK(&late->work, late_work);
+	dma_fence_init(&late->fence, &late_ops, NULL, 0, 0);
+
+	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	b.syncs = true;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	dma_resv_lock(b.dmabuf->resv, NULL);
+	KUNIT_EXPECT_EQ(test, 0, dma_resv_reserve_fences(b.dmabuf->resv, 1));
+	dma_resv_add_fence(b.dmabuf->resv, &late->fence, DMA_RESV_USAGE_WRITE);
+	dma_resv_unlock(b.dmabuf->resv);
+
+	schedule_delayed_work(&late->work, HZ / 50);
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(b.dmabuf, m->dir), 0);
+	flush_delayed_work(&late->work);
+	KUNIT_EXPECT_EQ(test, late->syncs, 0);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 3);
+	buffer_close(&b, list);
+	dma_fence_put(&late->fence);
+}
+
+static struct kunit_case sync_cases[] = {
+	KUNIT_CASE(each_run_is_synced_once),
+	KUNIT_CASE_PARAM(device_that_needs_no_sync_costs_nothing,
+			 model_machine_gen_params),
+	KUNIT_CASE(iova_is_synced_run_by_run),
+	KUNIT_CASE(runs_behind_an_iova_are_kept_if_need_be),
+	KUNIT_CASE(unmapping_an_iova_syncs_run_by_run),
+	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
+	KUNIT_CASE(peer_memory_is_not_synced),
+	KUNIT_CASE(cpu_access_syncs_every_mapping),
+	KUNIT_CASE(cpu_access_syncs_nothing_unless_the_exporter_says_so),
+	KUNIT_CASE(failed_cpu_access_syncs_nothing),
+	KUNIT_CASE(device_is_waited_for_before_the_sync),
+	{}
+};
+
+static struct kunit_suite sync_suite = {
+	.name = "dma-buf-sync",
+	.init = model_init,
+	.exit = model_exit,
+	.test_cases = sync_cases,
+};
+
+kunit_test_suite(sync_suite);
