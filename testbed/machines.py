@@ -26,7 +26,8 @@ COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'attach', '
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
 PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod')]
 XEN = [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')]
-PROGRAMS += [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p', 'bounce')]
+PROGRAMS += [f'{TESTS}dmabuf-heaps/bounce.c']
+BAR = [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p')]
 KUNIT = re.compile(r'.*Testing complete.*')
 
 
@@ -115,6 +116,8 @@ def make_initramfs(kernel, options):
     initramfs = f'{options.log}/{kernel}.gz'
     command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS,
                *glob.glob(f'{build}/allow-bridge/*.ko'), *(XEN if kernel == 'xen' else ())]
+    with open(f'{build}/.config', encoding='utf-8') as config:
+        command += BAR if 'CONFIG_SAMPLE_DMA_BUF_BAR=y' in config.read() else []
     if cross:
         command[1:1] = ['-c', cross]
     subprocess.run(command, check=True)

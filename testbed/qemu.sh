@@ -227,7 +227,7 @@ noise="$noise|New fault is not recorded|virtio_gpu_create_udmabuf"
 : >"$log"
 set +e
 timeout -k 5 "$seconds" "${qemu[@]}" </dev/null 2> >(grep -vE "$noise" | tee -a "$log" >&2) |
-	tr -d '\r' | tee -a "$log"
+	stdbuf -oL tr -d '\r' | tee -a "$log"
 rc=${PIPESTATUS[0]}
 set -e
 verdict=$(grep -a '^testbed: verdict ' "$log" | tail -n 1) || true
