@@ -33,7 +33,7 @@ int main(void)
 	int buf = check("allocating", heap_alloc("system", SIZE)), i;
 	int xen = check("/dev/xen/gntdev",
 			p2p_errno(open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC)));
-	char *here = map_fd(buf, 0), *there, want[SIZE], got[SIZE];
+	char *here = map_fd(buf, 0), *there, want[SIZE];
 
 	granted->fd = buf;
 	granted->count = NR;
@@ -44,14 +44,15 @@ int main(void)
 	call("asking for the grants", xen, IOCTL_GNTDEV_MAP_GRANT_REF, wanted);
 	there = map_fd(xen, wanted->index);
 
+	/* Without a word to the kernel, so that nobody copies: they are one page. */
 	p2p_random(want, SIZE);
-	check("writing", cpu_write(buf, here, want, SIZE));
+	memcpy(here, want, SIZE);
 	expect("who has the grants sees what was written",
 	       !memcmp(there, want, SIZE));
 	p2p_random(want, SIZE);
 	memcpy(there, want, SIZE);
-	check("reading", cpu_read(buf, here, got, SIZE));
-	expect("what who has the grants writes is seen", !memcmp(got, want, SIZE));
+	expect("what who has the grants writes is seen",
+	       !memcmp(here, want, SIZE));
 	printf("result: verified=%lu\n", 2 * SIZE);
 	return 0;
 }
