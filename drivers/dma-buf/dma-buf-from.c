@@ -23,6 +23,9 @@ static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 {
 	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
 		return false;
+	/* Without a limit there is nothing to bounce with. */
+	if (dma_buf_hw_max_mapping_size(attach->dev) == SIZE_MAX)
+		return false;
 	if (!attach->dmabuf)
 		return !(attrs & DMA_ATTR_SKIP_CPU_SYNC);
 	return attach->dmabuf->ops->sync_mappings;
@@ -52,14 +55,16 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 		   const struct dma_buf_memory *memory,
 		   enum dma_data_direction dir, unsigned long attrs)
 {
-	bool may_bounce = dma_buf_may_bounce(attach, attrs);
 	struct dma_buf_list *list;
 	bool refused = false;
+	bool may_bounce;
 
 	might_sleep();
 
 	if (WARN_ON_ONCE(!attach->dev || !valid_dma_direction(dir)))
 		return ERR_PTR(-EINVAL);
+
+	may_bounce = dma_buf_may_bounce(attach, attrs);
 
 	/* That it fails is no news, and handled. */
 	attrs |= attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN : DMA_ATTR_NO_BOUNCE;
@@ -67,14 +72,17 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 	if (!refused)
 		return list;
 
-	if (may_bounce)
+	if (may_bounce) {
+		refused = false;
 		/* The copies are what makes it right, so they are not skipped. */
-		return dma_buf_memory_map(attach, memory, dir,
-					  attrs & ~(DMA_ATTR_NO_BOUNCE |
-						    DMA_ATTR_SKIP_CPU_SYNC),
-					  &refused);
+		attrs &= ~(DMA_ATTR_NO_BOUNCE | DMA_ATTR_SKIP_CPU_SYNC);
+		list = dma_buf_memory_map(attach, memory, dir,
+					  attrs | DMA_ATTR_NO_WARN, &refused);
+		if (!refused)
+			return list;
+	}
 
-	if (attach->dmabuf && PTR_ERR(list) == -EREMOTEIO)
+	if (attach->dmabuf && (may_bounce || PTR_ERR(list) == -EREMOTEIO))
 		dma_buf_route_note(attach,
 				   dma_buf_refusal_reason(attach, memory, attrs));
 	return list;

@@ -36,6 +36,12 @@ static inline bool dma_buf_in_test(void)
 	return IS_ENABLED(CONFIG_DMABUF_KUNIT_TEST) && kunit_get_current_test();
 }
 
+/*
+ * A buffer may be so scattered that no memory is left for its list. Better the
+ * importer is told than the machine runs out of it.
+ */
+#define DMA_BUF_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /**
  * struct dma_buf_run - contiguous memory
  * @addr: physical or DMA address, aligned to a page
@@ -134,6 +140,15 @@ struct dma_buf_list {
 static inline bool dma_buf_list_is_device(const struct dma_buf_list *list)
 {
 	return list->peer || list->attrs & DMA_ATTR_MMIO;
+}
+
+/*
+ * No device was given the addresses. What is in bounce buffers is older than the
+ * memory then, so copying it back would destroy what others have written since.
+ */
+static inline void dma_buf_list_discard(struct dma_buf_list *list)
+{
+	list->attrs |= DMA_ATTR_SKIP_CPU_SYNC;
 }
 
 /* Are the physical runs told by the words of the DMA addresses? */

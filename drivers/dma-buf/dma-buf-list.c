@@ -36,16 +36,11 @@ void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 }
 DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_init);
 
-/*
- * A buffer may be so scattered that no memory is left for its list. Better the
- * importer is told than the machine runs out of it.
- */
 static struct dma_buf_block *dma_buf_block_alloc(unsigned long nwords)
 {
 	struct dma_buf_block *block;
 
-	block = kmalloc_flex(*block, words, nwords,
-			     GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	block = kmalloc_flex(*block, words, nwords, DMA_BUF_GFP);
 	if (block)
 		block->next = NULL;
 	return block;

@@ -294,7 +294,7 @@ static __always_inline int dma_buf_map_run(struct dma_buf_build *build,
 	/* Nobody else knows of this one. */
 	if (ret && dma_buf_hw_need_unmap(list->dev))
 		dma_buf_hw_unmap_phys(list->dev, addr, len, list->dir,
-				      list->attrs);
+				      list->attrs | DMA_ATTR_SKIP_CPU_SYNC);
 	return ret;
 }
 
@@ -410,7 +410,7 @@ static int dma_buf_build_map_sg(struct dma_buf_build *build)
 	if (!sgt)
 		return -ENOMEM;
 
-	ret = sg_alloc_table(sgt, build->phys.nruns, GFP_KERNEL);
+	ret = sg_alloc_table(sgt, build->phys.nruns, DMA_BUF_GFP);
 	if (ret)
 		goto err_free_sgt;
 
@@ -562,9 +562,11 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 
 	ret = dma_buf_build_all(&build);
 	dma_buf_build_hand_over(&build);
-	list->need_unmap = !build.identity && dma_buf_hw_need_unmap(list->dev);
+	list->need_unmap = build.nruns && !build.identity &&
+			   dma_buf_hw_need_unmap(list->dev);
 	*refused = build.refused;
 	if (ret) {
+		dma_buf_list_discard(list);
 		dma_buf_list_free(list);
 		return ERR_PTR(ret);
 	}

@@ -203,7 +203,7 @@ struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 	bridge->nents = max(npages, naddrs);
 	/* No entries is a legal table, but not one that can be allocated. */
 	if (bridge->nents) {
-		ret = sg_alloc_table(&bridge->sgt, bridge->nents, GFP_KERNEL);
+		ret = sg_alloc_table(&bridge->sgt, bridge->nents, DMA_BUF_GFP);
 		if (ret)
 			goto err_free;
 	}

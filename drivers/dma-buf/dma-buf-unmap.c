@@ -50,6 +50,14 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 	if (dma_buf_list_skip_sync(list))
 		return;
 
+	/*
+	 * All of a bounce buffer is copied for the device later, so what that wrote
+	 * is taken before, even if the CPU only writes. A device that only reads has
+	 * nothing to take.
+	 */
+	if (for_cpu && list->bounced)
+		dir = list->dir;
+
 	if (list->route != DMA_BUF_ROUTE_MAP_SG)
 		dma_buf_list_sync_runs(list, dir, for_cpu);
 	else if (for_cpu)

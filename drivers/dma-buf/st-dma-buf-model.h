@@ -101,7 +101,8 @@ struct model_sync {
  * @dma_offset: DMA address less the physical address, without an IOMMU
  * @bounce_from: what reaches up to here is bounced, or refused
  * @no_mmio: the DMA API does not map the memory of a device
- * @max_mapping: what can be bounced at once
+ * @max_mapping: what can be bounced at once, SIZE_MAX if nothing can
+ * @undone_with: attributes that the last mapping was undone with
  * @max_run: longest contiguous run of system memory in pages
  * @granule: page size of the IOMMU
  * @iova_left: IOVA space in bytes
@@ -156,6 +157,7 @@ struct model {
 	u64 bounce_from;
 	bool no_mmio;
 	size_t max_mapping;
+	unsigned long undone_with;
 	unsigned long max_run;
 	unsigned long granule;
 	u64 iova_left;

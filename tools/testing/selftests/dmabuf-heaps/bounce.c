@@ -27,6 +27,9 @@ static const size_t places[] = {
 #define LEN	1024
 #define NR	(sizeof(places) / sizeof(*places))
 
+/* An emulated DMA is slow, and the machine that emulates it may be busy. */
+#define TIMEOUT	150
+
 FIXTURE(bounce) {
 	struct p2p_dev edu, second;
 	int buf;
@@ -241,7 +244,7 @@ static bool refused_for_bouncing(int buf, const char *pci)
 	}								\
 } while (0)
 
-TEST_F(bounce, cpu_and_device_see_what_the_other_wrote)
+TEST_F_TIMEOUT(bounce, cpu_and_device_see_what_the_other_wrote, TIMEOUT)
 {
 	int round;
 
@@ -259,7 +262,7 @@ TEST_F(bounce, cpu_and_device_see_what_the_other_wrote)
 }
 
 /* What the device wrote last has to be there when the mapping is gone. */
-TEST_F(bounce, unmapping_keeps_what_the_device_wrote)
+TEST_F_TIMEOUT(bounce, unmapping_keeps_what_the_device_wrote, TIMEOUT)
 {
 	CPU_WRITES();
 	if (!MAPPED(&self->edu))
@@ -276,7 +279,7 @@ TEST_F(bounce, unmapping_keeps_what_the_device_wrote)
  * Devices share a buffer without a word to the CPU. One that bounces has a copy of
  * its own, so that two importers cannot be had then.
  */
-TEST_F(bounce, two_importers_see_what_the_other_wrote)
+TEST_F_TIMEOUT(bounce, two_importers_see_what_the_other_wrote, TIMEOUT)
 {
 	if (p2p_open_nth(&self->second, EDU_NODES, 1) < 0)
 		ASSERT_EQ(0, p2p_open(&self->second, EDU_NODES));

@@ -285,7 +285,7 @@ TEST_F(p2p, kernel_mapping_works_in_both_places)
 	ASSERT_GE(buf, 0);						\
 	map = mmap(NULL, self->size, PROT_READ | PROT_WRITE, MAP_SHARED, \
 		   buf, 0);						\
-	ASSERT_NE(map, MAP_FAILED);					\
+	ASSERT_TRUE(map != MAP_FAILED);				\
 	ASSERT_EQ(0, edu_attach(self->edu.fd, buf, 0));			\
 	EXPECT_BYTES(buf, map);						\
 	EXPECT_INFO(buf, info);						\
