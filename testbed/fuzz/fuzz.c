@@ -560,8 +560,8 @@ static bool is_expected(int error)
 static void judge_error(int error)
 {
 	expect(is_expected(error), "error %d", error);
-	expect(buffer.notes == (error == EREMOTEIO && buffer.attach.dmabuf &&
-				buffer.attach.peer2peer));
+	expect(buffer.notes == ((error == EREMOTEIO || hw.refused_again) &&
+				buffer.attach.dmabuf && buffer.attach.peer2peer));
 }
 
 static void use_list(struct dma_buf_list *list, const struct header *head,
@@ -590,6 +590,7 @@ static void run(const struct header *head, struct input *in)
 		judge_error(-PTR_ERR(list));
 	} else {
 		expect(list);
+		hw.listed = true;
 		expect(!hw.must_fail && !buffer.notes && !hw.refused == !hw.again);
 		use_list(list, head, in);
 		dma_buf_list_free(list);

@@ -110,7 +110,9 @@ extern u64 total_pages;
  * @need_unmap: the DMA API wants to know when a mapping ends
  * @granule: page size of the IOMMU
  * @mask: highest address that @dev reaches
- * @max_mapping: what can be bounced at once, in bytes
+ * @refused_again: with bouncing, too
+ * @listed: there is a list now, what is undone from here on was in use
+ * @max_mapping: what can be bounced at once, in bytes, SIZE_MAX if nothing can
  * @max_run: longest run of RAM that is one for the device, in pages
  * @dma_offset: DMA address less physical address where nothing translates
  * @bounce: which of each eight mappings are bounced even if in reach, or zero if
@@ -154,6 +156,8 @@ struct model {
 	bool need_unmap;
 	unsigned long granule;
 	u64 mask;
+	bool listed;
+	bool refused_again;
 	size_t max_mapping;
 	u64 max_run;
 	u64 dma_offset;

@@ -120,6 +120,8 @@ bool fatal_signal_pending(const void *task);
 /* Memory. The size that was asked for is what the sanitizer watches over. */
 
 #define GFP_KERNEL	0
+#define __GFP_RETRY_MAYFAIL 0
+#define __GFP_NOWARN	0
 
 void *shim_alloc(size_t size, bool zero);
 void kfree(const void *p);
