@@ -353,13 +353,28 @@ bool dma_buf_hw_need_sync(struct device *dev)
 	return hw.need_sync;
 }
 
+/*
+ * What is above all of the memory of the page allocator is mapped by calls all the
+ * same. There is no model of the one after the other in here.
+ */
+static bool has_generic_memory(void)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr_segments; i++)
+		if (segments[i].npages &&
+		    PHYS_PFN(segments[i].phys) + segments[i].npages > RAM_END)
+			return true;
+	return false;
+}
+
 /* Once for each list: what the answer is may change. */
 bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 {
 	expect_device(dev);
 	expect(!hw.asked && attrs == model_attrs());
 	hw.asked = true;
-	hw.skipped = hw.identity &&
+	hw.skipped = hw.identity && !has_generic_memory() &&
 		     !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_CC_SHARED)) &&
 		     (hw.coherent || attrs & DMA_ATTR_SKIP_CPU_SYNC);
 	return !hw.skipped;
