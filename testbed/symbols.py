@@ -44,9 +44,9 @@ def imports(name, module, namespace):
 
 
 exports = {}
-for how, symbol, namespace in re.findall(r'^\s*(?:DMA_BUF_EXPORT|EXPORT_SYMBOL)(\w*)\((\w+)(?:, *"(\w+)")?\)',
-                                         run('git', '-C', str(tree), 'grep', '-hE', 'DMA_BUF_EXPORT|EXPORT_SYMBOL'), re.M):
-    if how in ('_IF_KUNIT', '_FOR_KUNIT'):
+for how, symbol, namespace in re.findall(r'^\s*EXPORT_SYMBOL(\w*)\((\w+)(?:, *"(\w+)")?\)',
+                                         run('git', '-C', str(tree), 'grep', '-h', 'EXPORT_SYMBOL'), re.M):
+    if how in ('_IF_KUNIT', '_FOR_DMABUF_KUNIT'):
         namespace = 'EXPORTED_FOR_KUNIT_TESTING'
     exports[symbol] = namespace if how != '_FOR_MODULES' else ''
 added = set(re.findall(r'\w+', '\n'.join(

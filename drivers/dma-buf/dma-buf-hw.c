@@ -18,14 +18,14 @@ bool dma_buf_hw_p2p_enabled(void)
 	DMA_BUF_STUB(dma_buf_hw_p2p_enabled);
 	return IS_ENABLED(CONFIG_PCI_P2PDMA);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_enabled);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_p2p_enabled);
 
 int dma_buf_hw_p2p_distance(struct pci_dev *provider, struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_p2p_distance, provider, dev);
 	return pci_p2pdma_distance(provider, dev, false);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_distance);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_p2p_distance);
 
 enum pci_p2pdma_map_type
 dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
@@ -33,14 +33,14 @@ dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
 	DMA_BUF_STUB(dma_buf_hw_p2p_map_type, provider, dev);
 	return pci_p2pdma_map_type(provider, dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_p2p_map_type);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_p2p_map_type);
 
 bool dma_buf_hw_is_pci(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_is_pci, dev);
 	return dev_is_pci(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_pci);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_pci);
 
 bool dma_buf_hw_has_map_ops(struct device *dev)
 {
@@ -51,28 +51,28 @@ bool dma_buf_hw_has_map_ops(struct device *dev)
 	 */
 	return IS_ENABLED(CONFIG_HAS_DMA) && !dma_pci_p2pdma_supported(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_has_map_ops);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_has_map_ops);
 
 unsigned long dma_buf_hw_merge_boundary(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_merge_boundary, dev);
 	return dma_get_merge_boundary(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_merge_boundary);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_merge_boundary);
 
 size_t dma_buf_hw_max_mapping_size(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_max_mapping_size, dev);
 	return dma_max_mapping_size(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_max_mapping_size);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_max_mapping_size);
 
 u64 dma_buf_hw_dma_mask(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_dma_mask, dev);
 	return dma_get_mask(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_dma_mask);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_dma_mask);
 
 /* Does the device reach @last through the host bridge, if there is no IOMMU? */
 bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last)
@@ -82,7 +82,7 @@ bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last)
 	       phys_to_dma_unencrypted(dev, last) <=
 	       min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_reaches);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_reaches);
 
 /*
  * The longest run of system memory, in pages, that is contiguous for a device
@@ -94,35 +94,35 @@ unsigned long dma_buf_hw_max_run(struct device *dev)
 	DMA_BUF_STUB(dma_buf_hw_max_run, dev);
 	return xen_pv_domain() ? 1 : DMA_BUF_RUN_MAX_PAGES;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_max_run);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_max_run);
 
 bool dma_buf_hw_is_coherent(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_is_coherent, dev);
 	return !IS_ENABLED(CONFIG_HAS_DMA) || dev_is_dma_coherent(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_coherent);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_coherent);
 
 bool dma_buf_hw_need_sync(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_need_sync, dev);
 	return dma_dev_need_sync(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_sync);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_sync);
 
 bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 {
 	DMA_BUF_STUB(dma_buf_hw_need_map, dev, attrs);
 	return dma_need_map(dev, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_map);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_map);
 
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_need_unmap, dev);
 	return dma_need_unmap(dev);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_need_unmap);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_unmap);
 
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size)
@@ -130,17 +130,17 @@ bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 	DMA_BUF_STUB(dma_buf_hw_iova_alloc, dev, state, size);
 	return dma_iova_try_alloc(dev, state, 0, size);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_alloc);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_alloc);
 
 int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
 			 phys_addr_t phys, size_t offset, size_t size,
 			 enum dma_data_direction dir, unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_iova_link, dev, state, phys,
-				   offset, size, dir, attrs);
+	DMA_BUF_STUB(dma_buf_hw_iova_link, dev, state, phys, offset, size, dir,
+		     attrs);
 	return dma_iova_link(dev, state, phys, offset, size, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_link);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_link);
 
 int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 			 size_t size)
@@ -148,88 +148,80 @@ int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 	DMA_BUF_STUB(dma_buf_hw_iova_sync, dev, state, size);
 	return dma_iova_sync(dev, state, 0, size);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_sync);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_sync);
 
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
 			     size_t size, enum dma_data_direction dir,
 			     unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_iova_destroy, dev, state, size,
-				   dir, attrs);
+	DMA_BUF_STUB(dma_buf_hw_iova_destroy, dev, state, size, dir, attrs);
 	dma_iova_destroy(dev, state, size, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_iova_destroy);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_destroy);
 
 void dma_buf_hw_unmap_phys(struct device *dev, dma_addr_t addr, size_t size,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_unmap_phys, dev, addr, size, dir,
-				   attrs);
+	DMA_BUF_STUB(dma_buf_hw_unmap_phys, dev, addr, size, dir, attrs);
 	dma_unmap_phys(dev, addr, size, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_unmap_phys);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_unmap_phys);
 
 int dma_buf_hw_get_sgtable(struct device *dev, struct sg_table *sgt,
 			   void *cpu_addr, dma_addr_t dma_addr, size_t size,
 			   unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_get_sgtable, dev, sgt, cpu_addr,
-				   dma_addr, size, attrs);
+	DMA_BUF_STUB(dma_buf_hw_get_sgtable, dev, sgt, cpu_addr, dma_addr, size,
+		     attrs);
 	return dma_get_sgtable_attrs(dev, sgt, cpu_addr, dma_addr, size, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_get_sgtable);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_get_sgtable);
 
 int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_map_sgtable, dev, sgt, dir,
-				   attrs);
+	DMA_BUF_STUB(dma_buf_hw_map_sgtable, dev, sgt, dir, attrs);
 	return dma_map_sgtable(dev, sgt, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_map_sgtable);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_map_sgtable);
 
 void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			      enum dma_data_direction dir, unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_unmap_sgtable, dev, sgt, dir,
-				   attrs);
+	DMA_BUF_STUB(dma_buf_hw_unmap_sgtable, dev, sgt, dir, attrs);
 	dma_unmap_sgtable(dev, sgt, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_unmap_sgtable);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_unmap_sgtable);
 
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir)
 {
-	DMA_BUF_STUB(dma_buf_hw_sync_for_cpu, dev, addr, size,
-				   dir);
+	DMA_BUF_STUB(dma_buf_hw_sync_for_cpu, dev, addr, size, dir);
 	dma_sync_single_for_cpu(dev, addr, size, dir);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_for_cpu);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_sync_for_cpu);
 
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 				size_t size, enum dma_data_direction dir)
 {
-	DMA_BUF_STUB(dma_buf_hw_sync_for_device, dev, addr, size,
-				   dir);
+	DMA_BUF_STUB(dma_buf_hw_sync_for_device, dev, addr, size, dir);
 	dma_sync_single_for_device(dev, addr, size, dir);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_for_device);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_sync_for_device);
 
 void dma_buf_hw_sync_sgtable_for_cpu(struct device *dev, struct sg_table *sgt,
 				     enum dma_data_direction dir)
 {
-	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_cpu, dev, sgt,
-				   dir);
+	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_cpu, dev, sgt, dir);
 	dma_sync_sgtable_for_cpu(dev, sgt, dir);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_sgtable_for_cpu);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_sync_sgtable_for_cpu);
 
 void dma_buf_hw_sync_sgtable_for_device(struct device *dev,
 					struct sg_table *sgt,
 					enum dma_data_direction dir)
 {
-	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_device, dev,
-				   sgt, dir);
+	DMA_BUF_STUB(dma_buf_hw_sync_sgtable_for_device, dev, sgt, dir);
 	dma_sync_sgtable_for_device(dev, sgt, dir);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_sync_sgtable_for_device);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_sync_sgtable_for_device);

@@ -24,10 +24,10 @@ struct seq_file;
 #if IS_ENABLED(CONFIG_DMABUF_KUNIT_TEST)
 #define DMA_BUF_STUB(real_fn_name, args...) \
 	KUNIT_STATIC_STUB_REDIRECT(real_fn_name, ##args)
-#define DMA_BUF_EXPORT_FOR_KUNIT(symbol) EXPORT_SYMBOL_IF_KUNIT(symbol)
+#define EXPORT_SYMBOL_FOR_DMABUF_KUNIT EXPORT_SYMBOL_IF_KUNIT
 #else
-#define DMA_BUF_STUB(real_fn_name, args...) do { } while (0)
-#define DMA_BUF_EXPORT_FOR_KUNIT(symbol)
+#define DMA_BUF_STUB(args...) do { } while (0)
+#define EXPORT_SYMBOL_FOR_DMABUF_KUNIT(symbol)
 #endif
 
 /* Is this a test that may have replaced calls? */

@@ -34,7 +34,7 @@ void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
 		.expect = expect,
 	};
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_init);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_init);
 
 static struct dma_buf_block *dma_buf_block_alloc(unsigned long nwords)
 {
@@ -78,7 +78,7 @@ int dma_buf_writer_grow(struct dma_buf_writer *writer)
 	writer->end = block->words + nwords;
 	return 0;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_grow);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_grow);
 
 /* Adds a run, and makes room for it. */
 int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
@@ -93,7 +93,7 @@ int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
 		dma_buf_writer_put(writer, run);
 	return ret;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_add);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_add);
 
 /* Gives back the room that is left in the last block, if it would be missed. */
 void dma_buf_writer_trim(struct dma_buf_writer *writer)
@@ -127,7 +127,7 @@ void dma_buf_writer_trim(struct dma_buf_writer *writer)
 	writer->end = writer->pos;
 	kfree(old);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_writer_trim);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_trim);
 
 void dma_buf_blocks_free(struct dma_buf_block *block)
 {
@@ -139,7 +139,7 @@ void dma_buf_blocks_free(struct dma_buf_block *block)
 		cond_resched();
 	}
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_blocks_free);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_blocks_free);
 
 struct dma_buf_list *dma_buf_list_alloc(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir,
@@ -160,7 +160,7 @@ struct dma_buf_list *dma_buf_list_alloc(struct dma_buf_attachment *attach,
 	INIT_LIST_HEAD(&list->node);
 	return list;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_alloc);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_alloc);
 
 /* Hands the runs of @writer over to @list, as its DMA addresses less @offset. */
 void dma_buf_list_set(struct dma_buf_list *list,
@@ -174,7 +174,7 @@ void dma_buf_list_set(struct dma_buf_list *list,
 	};
 	list->dma_blocks = writer->blocks;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_set);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_set);
 
 /* Frees the list only, whatever is mapped must have been unmapped before. */
 void dma_buf_list_release(struct dma_buf_list *list)
@@ -183,7 +183,7 @@ void dma_buf_list_release(struct dma_buf_list *list)
 	dma_buf_blocks_free(list->phys_blocks);
 	kfree(list);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_release);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_release);
 
 /* Only for the inline functions of the cursor. */
 const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list)
@@ -287,7 +287,7 @@ void dma_buf_pairs_init(struct dma_buf_pairs *pairs,
 		.left = list->dma.npages,
 	};
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_pairs_init);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_pairs_init);
 
 /*
  * The next chunk that is contiguous in both, or as it was stored if the list
@@ -326,7 +326,7 @@ struct dma_buf_chunk dma_buf_pairs_next(struct dma_buf_pairs *pairs)
 	pairs->left -= chunk.npages;
 	return chunk;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_pairs_next);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_pairs_next);
 
 /**
  * dma_buf_list_block_size - largest block that fits all ranges of a list

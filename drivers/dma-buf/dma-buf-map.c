@@ -26,7 +26,7 @@ dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size
 	DMA_BUF_STUB(dma_buf_hw_map_phys, dev, phys, size, dir, attrs);
 	return dma_map_phys(dev, phys, size, dir, attrs);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_map_phys);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_map_phys);
 
 /**
  * struct dma_buf_build - a list in the making

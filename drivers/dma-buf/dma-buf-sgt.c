@@ -217,7 +217,7 @@ err_free:
 	kfree(bridge);
 	return ERR_PTR(ret);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_sgt_from_list);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_sgt_from_list);
 
 /* Frees the table and returns the list it was made from. */
 struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
@@ -230,4 +230,4 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
 	kfree(bridge);
 	return list;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_sgt_put_list);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_sgt_put_list);

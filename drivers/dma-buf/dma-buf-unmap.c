@@ -65,7 +65,7 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 	else
 		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_list_sync);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_sync);
 
 /*
  * The caches are synced run by run here, since dma_iova_destroy() would look for

@@ -60,7 +60,7 @@ bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
 	DMA_BUF_STUB(dma_buf_hw_is_system_memory, phys, npages);
 	return dma_buf_mem_of(phys, npages) != DMA_BUF_MEM_OTHER;
 }
-DMA_BUF_EXPORT_FOR_KUNIT(dma_buf_hw_is_system_memory);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_system_memory);
 
 /* Without one memmap for all, neighbours in a memmap are no proof. */
 static bool dma_buf_is_nth_page(const struct page *page,
