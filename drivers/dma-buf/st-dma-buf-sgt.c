@@ -404,7 +404,13 @@ static void expect_same_half(struct kunit *test, struct sg_table *was,
 static void expect_same_table(struct kunit *test, struct device *dev,
 			      const struct phys_vec *vec, size_t nr)
 {
-	struct dma_buf_attachment own = { .dev = dev, .wants_runs = true };
+	static const struct dma_buf_ops ops;
+	struct dma_buf dmabuf = { .ops = &ops };
+	struct dma_buf_attachment attach = {
+		.dev = dev,
+		.dmabuf = &dmabuf,
+		.wants_runs = true,
+	};
 	bool iommu = dma_get_merge_boundary(dev);
 	struct dma_buf_list *list;
 	struct sg_table was, *is;
@@ -425,7 +431,7 @@ static void expect_same_table(struct kunit *test, struct device *dev,
 	KUNIT_ASSERT_EQ(test, ret, 0);
 	ret = dma_map_sgtable(dev, &was, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_EQ(test, ret, 0);
-	list = dma_buf_list_from_pages(&own, pages, n, DMA_TO_DEVICE, 0);
+	list = dma_buf_list_from_pages(&attach, pages, n, DMA_TO_DEVICE, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 	is = dma_buf_sgt_from_list(list);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, is);

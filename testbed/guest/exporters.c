@@ -265,6 +265,7 @@ static void fill(const struct buffer *buf)
 static int edu_verify(const struct p2p_dev *edu, const struct buffer *buf)
 {
 	struct dma_buf_edu_info info;
+	struct p2p_map where;
 	char got[MAX_SIZE];
 	int ret;
 
@@ -272,7 +273,7 @@ static int edu_verify(const struct p2p_dev *edu, const struct buffer *buf)
 	ret = edu_read(edu->fd, 0, got, 1);
 	check("query", edu_query(edu->fd, &info));
 	expect("fdinfo agrees with the importer",
-	       p2p_fdinfo_agrees(buf->fd, edu->pci, &info));
+	       p2p_fdinfo_agrees(buf->fd, edu->pci, &info, &where));
 	if (info.map_error)
 		return info.map_error;
 	check("DMA", ret);

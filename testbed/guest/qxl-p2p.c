@@ -64,19 +64,19 @@ static size_t verify(void)
 static void report(const struct p2p_dev *dev, size_t right)
 {
 	struct dma_buf_edu_info info;
+	struct p2p_map where;
 
 	check("query", edu_query(dev->fd, &info));
 	expect("fdinfo agrees with the importer",
-	       p2p_fdinfo_agrees(buf, dev->pci, &info));
+	       p2p_fdinfo_agrees(buf, dev->pci, &info, &where));
 
 	printf("result: attach=\"%s\" ", info.reason);
 	if (info.map_error)
 		printf("error=%s ", strerrorname_np(-info.map_error));
 	else
 		printf("memory=%s route=%s chunks=%llu ",
-		       info.peer ? "peer" : "system", info.route,
-		       (unsigned long long)info.nr_chunks);
-	printf("reason=\"%s\" ", info.map_reason);
+		       where.memory, where.route, where.nr_chunks);
+	printf("reason=\"%s\" ", where.reason);
 	if (info.map_error)
 		printf("verified=none\n");
 	else if (route_only)

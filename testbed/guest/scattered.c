@@ -24,6 +24,7 @@ int main(void)
 {
 	int buf = check("allocating", heap_alloc("system", SIZE));
 	struct dma_buf_edu_info info;
+	struct p2p_map where;
 	struct p2p_dev edu;
 	long before;
 
@@ -32,8 +33,10 @@ int main(void)
 	before = bounced();
 	call("mapping", edu.fd, DMA_BUF_EDU_MAP, NULL);
 	check("query", edu_query(edu.fd, &info));
+	expect("fdinfo agrees with the importer",
+	       p2p_fdinfo_agrees(buf, edu.pci, &info, &where));
 	printf("result: route=%s chunks=%llu ranges=%llu scattered=%s bounced=%ld verified=none\n",
-	       info.route, (unsigned long long)info.nr_chunks,
+	       where.route, where.nr_chunks,
 	       (unsigned long long)info.nr_ranges,
 	       info.nr_ranges > MANY ? "yes" : "no", bounced() - before);
 	return 0;
