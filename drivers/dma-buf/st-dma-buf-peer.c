@@ -300,6 +300,7 @@ static void holder_detach(struct buffer *b, struct holder *h)
 {
 	if (h->list)
 		dma_buf_list_unmap_unlocked(h->attach, h->list);
+	h->list = NULL;
 	dma_buf_detach(b->dmabuf, h->attach);
 }
 
