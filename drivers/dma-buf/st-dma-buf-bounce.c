@@ -91,6 +91,26 @@ static void bounced_memory_is_copied_when_it_is_unmapped(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, m->undone_with & DMA_ATTR_SKIP_CPU_SYNC);
 }
 
+/*
+ * All of it is copied for the device later. What that wrote meanwhile would be gone
+ * if the CPU, that only writes, were given nothing. The model knows one direction.
+ */
+static void bounce_buffer_is_taken_before_the_cpu_writes(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	bounce_attach(test, &b, true);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_ASSERT_EQ(test, m->dir, DMA_BIDIRECTIONAL);
+	m->nr_syncs = 0;
+	dma_buf_list_sync(list, DMA_TO_DEVICE, true);
+	KUNIT_EXPECT_GT(test, m->nr_syncs, 0);
+	buffer_close(&b, list);
+}
+
 static void bounced_memory_is_cut_at_whole_pages(struct kunit *test)
 {
 	const struct phys_vec vec = V(model_page(test->priv, 1), 10);
@@ -352,6 +372,7 @@ static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE(what_nobody_copies_is_not_bounced),
 	KUNIT_CASE(what_the_exporter_syncs_is_bounced),
 	KUNIT_CASE(bounced_memory_is_copied_when_it_is_unmapped),
+	KUNIT_CASE(bounce_buffer_is_taken_before_the_cpu_writes),
 	KUNIT_CASE(bounced_memory_is_cut_at_whole_pages),
 	KUNIT_CASE(what_does_not_bounce_is_not_cut),
 	KUNIT_CASE(need_to_unmap_is_asked_after_mapping),
