@@ -2,10 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """The series as files here, as commits in build/linux, and as mails in build/series.
 
-A patch in patches/ is one commit. What it does to files the kernel has already
-stands in its diff; the files it adds stand at the top of the repository under
-their kernel path, each named by one trailer "New-file: path" in one patch.
+A folder patches/NN-name is one posting: a cover letter and its patches. Its last
+lines "Needs: name ..." name the postings that it builds on, or "Needs: base".
+
+A patch is one commit. What it does to files the kernel has already stands in its
+diff; the files it adds stand at the top of the repository under their kernel path,
+each named by one trailer "New-file: path" in one patch. A cover letter is a commit
+without changes, "posting name: subject": what follows it belongs to that posting.
 """
+import collections
+import concurrent.futures
+import email.utils
 import fcntl
 import glob
 import hashlib
@@ -23,8 +30,16 @@ TREE = BUILD + "/linux"
 MEMO = TREE + "/.git/made.json"
 RUNNING = TREE + "/.git/checkout-running"
 FORCE = os.environ.get("FORCE", "0") not in ("", "0")
+RECIPIENTS = TREE + "/.git/recipients.json"
+COVER = "0000-cover-letter.txt"
+POSTING = re.compile(r"^posting ([a-z0-9-]+): (.+)")
 TRAILER = re.compile(r"^New-file: *(\S+) *\n?", re.M)
 MAIL = ["-M", "--zero-commit", "--no-signature", "--abbrev=12"]
+# The same for everybody, so that the hashes of the series are too.
+NOBODY = {"GIT_%s_%s" % (who, what): value for who in ("AUTHOR", "COMMITTER") for what, value in
+          (("NAME", "Linux"), ("EMAIL", "linux-kernel@vger.kernel.org"), ("DATE", "1767225600 +0000"))}
+# direct is what its Needs: names, needs all of that and what these need, in the order to apply it
+Posting = collections.namedtuple("Posting", "folder subject text direct needs patches")
 
 
 def die(text):
@@ -91,9 +106,73 @@ def head_of(mail):
 
 
 def read_patches():
-    names = sorted(n for n in os.listdir(TOP + "/patches") if n.endswith(".patch")) \
-        if os.path.isdir(TOP + "/patches") else []
-    return [("patches/" + n, slurp(TOP + "/patches/" + n)) for n in names]
+    """The files of all postings in order, each cover letter before its patches."""
+    found = []
+    for folder in sorted(os.listdir(TOP + "/patches")) if os.path.isdir(TOP + "/patches") else []:
+        if os.path.isdir(TOP + "/patches/" + folder):
+            names = sorted(n for n in os.listdir(TOP + "/patches/" + folder) if n.endswith(".patch"))
+            found += ["patches/%s/%s" % (folder, n) for n in [COVER] + names]
+        elif folder != "README.md":
+            die("patches/%s is in no posting: put it into one of the folders" % folder)
+    return [(n, slurp(TOP + "/" + n) if os.path.exists(TOP + "/" + n) else "") for n in found]
+
+
+def posting_of(name):
+    """The name of the posting that a file of patches/ is in."""
+    folder = name.split("/")[1]
+    if not re.fullmatch(r"[0-9]{2}-[a-z0-9-]+", folder):
+        die("patches/%s: a folder is named by its place and a name, as 03-drm-fixes" % folder)
+    return folder[3:]
+
+
+def postings(patches):
+    """name -> Posting, in order."""
+    found = {}
+    for name, text in patches:
+        key = posting_of(name)
+        if not name.endswith(COVER):
+            found[key].patches.append((name, text))
+            continue
+        if key in found:
+            die("there are two postings of the name " + key)
+        subject, _, body = text.partition("\n")
+        direct = " ".join(re.findall(r"^Needs: *(.*)$", body, re.M)).split()
+        if not subject.startswith("Subject: ") or not body.strip() or not direct:
+            die("%s: needed are a line \"Subject: ...\", an empty one, the text, and at its end a line "
+                "\"Needs: base\" or \"Needs: NAME ...\"" % name)
+        needs = []
+        for need in [n for n in direct if n != "base"]:
+            if need not in found:
+                die("%s: Needs: %s, which is no posting before it" % (name, need))
+            needs += [n for n in found[need].needs + [need] if n not in needs]
+        found[key] = Posting(name.split("/")[1], subject[len("Subject: "):].strip(), body.strip(),
+                             direct, needs, [])
+    for post in found.values():
+        if not post.patches:
+            die("patches/%s has no patches" % post.folder)
+    return found
+
+
+def own_base(base, key, found, files):
+    """The commits of a posting on the base and what it needs; the last of these."""
+    chain = [patch for name in found[key].needs for patch in found[name].patches]
+    needs = "what %s needs (%s)" % (found[key].folder, " ".join(found[key].direct))
+    commits = plan(base, chain + found[key].patches, files, on=needs)
+    return (commits[len(chain) - 1] if chain else base), commits[-1]
+
+
+def contents(found):
+    """The table of all postings, patches/README.md."""
+    rows = ["| %s | %d | %s | [%s](%s/%s) |" % (post.folder, len(post.patches), " ".join(
+        found[n].folder[:2] if n != "base" else "-" for n in post.direct), post.subject, post.folder, COVER)
+            for post in found.values()]
+    return "\n".join([
+        "# The postings", "",
+        "Each folder is one mail thread for one tree, in an order in which they can be taken. A posting applies to",
+        "Linux and the postings that it needs, and to what these need; those with - need nothing. The cover letter",
+        "says why, how to test it, and what it needs. Written by `./run import`.", "",
+        "| posting | patches | needs | |", "|---|--:|---|---|", *rows, "",
+        "%d postings, %d patches." % (len(found), sum(len(post.patches) for post in found.values())), ""])
 
 
 def kernel_dirs(base):
@@ -143,7 +222,7 @@ def check_claims(base, patches, files):
                     % (name, path))
 
 
-def plan(base, patches, files, build=True):
+def plan(base, patches, files, build=True, on="the patches before it"):
     """The commits of the series; those made before are not made again.
 
     Returns None if one is missing and build is not set.
@@ -154,14 +233,15 @@ def plan(base, patches, files, build=True):
     parent, commits, index = base, [], None
     for name, mail in patches:
         own = [(files[p][0], blob(files[p][1]), p) for p in sorted(TRAILER.findall(head_of(mail)))]
-        key = hashlib.sha256(json.dumps([parent, mail, own]).encode()).hexdigest()
+        what = posting_of(name) if name.endswith(COVER) else own
+        key = hashlib.sha256(json.dumps([parent, mail, what]).encode()).hexdigest()
         if memo.get(key, "gone") in gone | {"gone"}:
             if not build:
                 return None
             if not index:
                 index = TREE + "/.git/made.index"
                 git("read-tree", parent, GIT_INDEX_FILE=index)
-            memo[key] = commit(parent, name, mail, own, files, index)
+            memo[key] = commit(parent, name, mail, own, files, index, on)
             spill(MEMO, json.dumps(memo))
         else:
             # A mail that only looks different makes a commit known before.
@@ -171,8 +251,11 @@ def plan(base, patches, files, build=True):
     return commits
 
 
-def commit(parent, name, mail, own, files, index):
+def commit(parent, name, mail, own, files, index, on):
     """Apply one patch in an index of our own, the work tree is not touched."""
+    if name.endswith(COVER):
+        text = "posting %s: %s" % (posting_of(name), mail.partition(": ")[2])
+        return git("commit-tree", "-p", parent, parent + "^{tree}", data=stripspace(text), **NOBODY).strip()
     with tempfile.TemporaryDirectory(dir=TREE + "/.git") as tmp:
         info = git("mailinfo", "--encoding=UTF-8", tmp + "/msg", tmp + "/diff", data=mail)
         info = dict(line.split(": ", 1) for line in info.splitlines() if ": " in line)
@@ -188,8 +271,8 @@ def commit(parent, name, mail, own, files, index):
             if run.returncode:
                 why = (run.stderr.strip().splitlines() or ["git apply failed"])[0]
                 version = git("show", "-s", "--format=%s", rev("base")).strip()
-                die("%s does not apply on %s and the patches before it (%s): correct it, or "
-                    "take the base it was made for" % (name, version, why.replace("error: ", "")))
+                die("%s does not apply on %s and %s (%s): correct it, or take the base it was made for"
+                    % (name, version, on, why.replace("error: ", "")))
         elif not own:
             die("%s is empty: it has neither a diff nor a New-file: trailer" % name)
     listing = ""
@@ -197,7 +280,8 @@ def commit(parent, name, mail, own, files, index):
         if git("hash-object", "-w", "--stdin", data=files[path][1]).strip() != oid:
             die("%s is no plain text file" % path)
         listing += "%s %s\t%s\n" % (mode, oid, path)
-    git("update-index", "--add", "--index-info", data=listing, **env)
+    if listing:
+        git("update-index", "--add", "--index-info", data=listing, **env)
     date = info.get("Date") or git("show", "-s", "--format=%aD", parent).strip()
     for who in ("AUTHOR", "COMMITTER"):
         env.update({"GIT_%s_NAME" % who: info["Author"], "GIT_%s_EMAIL" % who: info["Email"],
@@ -222,10 +306,7 @@ def open_base():
     lines = slurp(alternates).splitlines() if os.path.exists(alternates) else []
     if objects not in lines:
         spill(alternates, "\n".join(lines + [objects]) + "\n")
-    # The same for everybody, so that the hashes of the series are too.
-    env = {"GIT_%s_%s" % (who, what): value for who in ("AUTHOR", "COMMITTER") for what, value in
-           (("NAME", "Linux"), ("EMAIL", "linux-kernel@vger.kernel.org"), ("DATE", "1767225600 +0000"))}
-    base = git("commit-tree", tree, data="Linux %s\n" % version, **env).strip()
+    base = git("commit-tree", tree, data="Linux %s\n" % version, **NOBODY).strip()
     git("tag", "-f", "base", base)
     return base, version
 
@@ -278,30 +359,95 @@ def plan_here(base):
     return plan(base, patches, files)
 
 
-def do_series():
-    cover = TOP + "/patches/0000-cover-letter.txt"
-    if not os.path.exists(cover):
-        die("patches/0000-cover-letter.txt is missing: a line \"Subject: ...\", an empty one, the text")
-    subject, _, text = slurp(cover).partition("\n")
-    if not subject.startswith("Subject: ") or not text.strip():
-        die("patches/0000-cover-letter.txt: the first line has to be \"Subject: ...\", the text follows")
+def chosen():
+    """The base, all postings and files, and the names in POSTING, or all of them."""
     base, _ = open_base()
-    commits = plan_here(base)
-    if not commits:
+    patches, files = read_patches(), read_files(base)
+    check_claims(base, patches, files)
+    found = postings(patches)
+    if not found:
         die("there are no patches in patches/")
-    out = BUILD + "/series"
-    shutil.rmtree(out, ignore_errors=True)
-    ident = git("show", "-s", "--format=%cn%n%ce%n%cd", commits[-1]).splitlines()
+    keys = [re.sub(r"^[0-9]{2}-", "", name) for name in os.environ.get("POSTING", "").split()]
+    for key in keys:
+        if key not in found:
+            die("POSTING=%s: there is no such posting, see patches/README.md" % key)
+    return base, found, files, keys
+
+
+def do_ranges():
+    """For check-series: the commits of each posting on its own base."""
+    base, found, files, keys = chosen()
+    for key in keys or found:
+        say("%s %s %s" % (found[key].folder, *own_base(base, key, found, files)))
+
+
+def do_series():
+    base, found, files, keys = chosen()
+    if not rev("HEAD"):
+        do_tree()
+    if not keys:
+        shutil.rmtree(BUILD + "/series", ignore_errors=True)
+    for key in keys or found:
+        for old in glob.glob(BUILD + "/series/[0-9][0-9]-" + key):
+            shutil.rmtree(old)
+        write_mails(base, found[key], *own_base(base, key, found, files))
+    count = sum(len(found[key].patches) for key in keys or found)
+    say("build/series: %d patches in %d postings; git am build/series/%s/*.patch"
+        % (count, len(keys or found), found[keys[0]].folder if len(keys) == 1 else "*"))
+
+
+def write_mails(base, post, first, last):
+    out = BUILD + "/series/" + post.folder
+    ident = git("show", "-s", "--format=%an%n%ae%n%ad", last).splitlines()
+    options = os.environ.get("FORMAT", "").split()
+    if os.environ.get("SIGNOFF"):
+        ident[:2] = email.utils.parseaddr(os.environ["SIGNOFF"])
+        if "@" not in ident[1] or not ident[0]:
+            die("SIGNOFF=%s: it has to be \"Name <mail address>\"" % os.environ["SIGNOFF"])
+        options.append("--signoff")
     env = dict(zip(("GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "GIT_COMMITTER_DATE"), ident))
-    git("format-patch", "-q", *MAIL, "--cover-letter", "-o", out,
-        *os.environ.get("FORMAT", "").split(), "base.." + commits[-1], **env)
+    git("format-patch", "-q", *MAIL, "--cover-letter", "--base=" + base, "-o", out, *options,
+        first + ".." + last, **env)
+    cover, *mails = sorted(glob.glob(out + "/*.patch"))
+    known = json.loads(slurp(RECIPIENTS)) if os.path.exists(RECIPIENTS) else {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        people = list(pool.map(lambda name: recipients(name, known), mails))
+    spill(RECIPIENTS, json.dumps(known))
+    for name, (to, cc) in zip(mails, people):
+        address(name, slurp(name), to, cc)
+    to = dict.fromkeys(who for to, _ in people for who in to)
+    cc = dict.fromkeys(who for _, cc in people for who in cc if who not in to)
+    mail = slurp(cover).replace("*** SUBJECT HERE ***", post.subject).replace("*** BLURB HERE ***", post.text)
+    upstream = os.environ.get("LINUX") and git("rev-parse", "-q", "--verify", "HEAD^0",
+                                               cwd=os.environ["LINUX"], check=False)
+    if upstream:
+        mail = mail.replace("base-commit: " + base, "base-commit: " + upstream.strip())
     # Not as a patch: git am of all patches would stop at it.
-    for name in glob.glob(out + "/*0000-cover-letter.patch"):
-        mail = slurp(name).replace("*** SUBJECT HERE ***", subject[len("Subject: "):].strip())
-        os.unlink(name)
-        spill(name.replace(".patch", ".txt"), mail.replace("*** BLURB HERE ***", text.strip()))
-    say("build/series: %d patches and the cover letter; git am build/series/*.patch"
-        % len(commits))
+    address(cover.replace(".patch", ".txt"), mail, to, cc)
+    os.unlink(cover)
+
+
+def recipients(name, known):
+    """Whom get_maintainer.pl names for a mail: maintainers, and reviewers and lists."""
+    mail = slurp(name)
+    key = blob(mail[mail.find("\ndiff --git"):]) + rev("HEAD:MAINTAINERS")
+    if key not in known:
+        run = subprocess.run(["scripts/get_maintainer.pl", "--nogit", "--nogit-fallback", name], cwd=TREE,
+                             capture_output=True, check=False, encoding="utf-8")
+        if run.returncode:
+            die("get_maintainer.pl: " + (run.stderr.strip() or "failed").splitlines()[-1])
+        known[key] = run.stdout.splitlines()
+    to, cc = [], []
+    for line in known[key]:
+        who, _, role = line.partition(" (")
+        who = email.utils.formataddr(email.utils.parseaddr(who))
+        (to if re.match("maintainer|supporter", role) else cc).append(who)
+    return to, cc
+
+
+def address(name, mail, to, cc):
+    lines = "".join("%s: %s\n" % (field, ",\n    ".join(who)) for field, who in (("To", to), ("Cc", cc)) if who)
+    spill(name, re.sub(r"^(Date: .*\n)", lambda date: date[1] + lines, mail, count=1, flags=re.M))
 
 
 # ---- the way back
@@ -400,12 +546,26 @@ def do_import(check=False):
     commits = git("rev-list", "--reverse", base + ".." + head).split()
     new, notdiff = sort_out(commits, claimed)
     found = entries(head, sorted(new))
-    out, kept = {}, []
+    out, kept, folder, at_folder = {}, [], None, 0
     for at, oid in enumerate(commits):
+        message = git("show", "-s", "--format=%B", oid).strip("\n") + "\n"
+        posting = POSTING.match(message)
+        if posting:
+            if changes(oid):
+                die("\"%s\" changes files: it is only the cover letter of the commits that follow it"
+                    % posting[0])
+            at_folder, number = at_folder + 1, 0
+            folder = "patches/%02d-%s" % (at_folder, posting[1])
+            kept.append((folder + "/" + COVER, "Subject: " + message.partition(": ")[2], oid))
+            continue
+        if not folder:
+            die("\"%s\" is in no posting: move it below a commit \"posting NAME: SUBJECT\" by git rebase -i base"
+                % message.splitlines()[0])
         mail = mail_of(oid, sorted(p for p in new if new[p] == at), notdiff[at])
         if mail:
             slug = git("show", "-s", "--format=%f", oid).strip()[:52].rstrip("-.")
-            kept.append(("patches/%04d-%s.patch" % (len(kept) + 1, slug), mail, oid))
+            number += 1
+            kept.append(("%s/%04d-%s.patch" % (folder, number, slug), mail, oid))
     for path, (mode, oid) in found.items():
         if mode not in ("100644", "100755") or path.split("/")[0] not in dirs or "/" not in path:
             die("%s: only plain files below a directory of the kernel can be new files" % path)
@@ -414,20 +574,28 @@ def do_import(check=False):
     # Prove that the files say what the tree says, before touching any.
     todo = [(name, mail) for name, mail, _ in kept]
     check_claims(base, todo, out)
+    found = postings(todo)
     made = plan(base, todo, out)
     tip = made[-1] if made else base
     if rev(tip + "^{tree}") != rev(head + "^{tree}"):
         die("the imported patches would not give the tree of build/linux: nothing was changed")
     for (name, _, old), oid in zip(kept, made):
-        looks = [git("show", "-s", "--format=%an%n%ae%n%at%n%B", o) for o in (old, oid)]
+        form = "%B" if name.endswith(COVER) else "%an%n%ae%n%at%n%B"
+        looks = [git("show", "-s", "--format=" + form, o) for o in (old, oid)]
         if stripspace(looks[0]) != stripspace(looks[1]):
             die("%s would not survive git am (a \"---\", a diff or a leading [tag] in its message?): "
                 "reword it" % name)
 
-    out.update({name: ("100644", mail) for name, mail in todo})
+    files = dict(out)
+    out.update({name: ("100644", mail) for name, mail in [*todo, ("patches/README.md", contents(found))]})
     write_back(out, {name for name, _ in patches} | claimed, check)
     if not check:
         checkout(base, tip)
+    for key in found:
+        try:
+            own_base(base, key, found, files)
+        except SystemExit as e:
+            say(str(e).replace("error:", "warning:", 1))
 
 
 def write_back(out, ours, check):
@@ -455,14 +623,14 @@ def write_back(out, ours, check):
         say("wrote " + path)
     for path in gone:
         os.unlink(TOP + "/" + path)
-        if not path.startswith("patches/"):
-            try:
-                os.removedirs(os.path.dirname(TOP + "/" + path))
-            except OSError:
-                pass
+        try:
+            os.removedirs(os.path.dirname(TOP + "/" + path))
+        except OSError:
+            pass
         say("removed " + path)
     say("import: %d patches, %d new files; %d written, %d removed" % (
-        sum(p.startswith("patches/") for p in out), sum(not p.startswith("patches/") for p in out),
+        sum(p.endswith(".patch") and p.startswith("patches/") for p in out),
+        sum(not p.startswith("patches/") for p in out),
         len(differ), len(gone)))
 
 
@@ -485,7 +653,7 @@ def main():
     os.makedirs(BUILD, exist_ok=True)
     with open(BUILD + "/.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        {"tree": do_tree, "series": do_series, "clean": do_clean, "import": do_import,
+        {"tree": do_tree, "series": do_series, "ranges": do_ranges, "clean": do_clean, "import": do_import,
          "check": lambda: do_import(check=True)}[sys.argv[1]]()
 
 
