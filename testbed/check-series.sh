@@ -3,10 +3,13 @@
 #
 # check-series.sh [REVISIONS [TREE]] - what a maintainer's build robot would say
 #
-# For each commit: every object that it touches builds with W=1 and sparse, with
-# no warning that the base does not have, checkpatch --strict and kernel-doc are
-# quiet. What was found good is remembered in build/check, so that it goes on
-# where it was interrupted.
+# Each posting, or those in POSTING, is applied to the base and what it says it
+# needs, and to nothing else. For each commit: every object that it touches builds
+# with W=1 and sparse, with no warning that the base does not have, checkpatch
+# --strict and kernel-doc are quiet. Where the framework is there its KUnit tests
+# pass at the end of the posting. With REVISIONS these commits are checked as they
+# are. What was found good is remembered in build/check, so that it goes on where
+# it was interrupted.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -20,9 +23,15 @@ sparse_defines='#define __typeof_unqual__ __typeof__
 need git make gcc sparse perl
 gitenv
 git=(git -C "$TREE")
-range=${1:-base..HEAD}
-mapfile -t commits < <("${git[@]}" rev-list --reverse "$range" --) || exit
-[ ${#commits[@]} -gt 0 ] || die "no commits in $range"
+# Two commits, and the posting that they are the own base and the end of
+ranges=$([ $# -gt 0 ] && echo "$1" || "$TOP/testbed/series.py" ranges) || exit
+commits=() posting=()
+while read -r name first last; do
+	for commit in $("${git[@]}" rev-list --reverse "${first:+$first..}${last:-$name}" --); do
+		commits+=("$commit") posting+=("${last:+$name }")
+	done
+done <<<"$ranges"
+[ ${#commits[@]} -gt 0 ] || die "no commits in $ranges"
 base=$("${git[@]}" rev-parse -q --verify base^0) || die "no tag base in $TREE: run ./run tree first"
 space "$dir" 6
 mkdir -p "$done" "$dir/warn"
@@ -130,15 +139,26 @@ checkout "$base" || die "cannot check out in $src"
 
 of_base || die "cannot build the base in $src"
 
-at=0
-for commit in "${commits[@]}"; do
-	at=$((at + 1))
-	subject="$at/${#commits[@]} $("${git[@]}" show -s --format=%s "$commit")"
+# kunit COMMIT: where there is something to test, once for each tree
+kunit() {
+	[ -n "$2" ] || return 0
+	local key log=$dir/kunit.log
+	key=$done/kunit-$("${git[@]}" rev-parse "$1^{tree}")
+	"${git[@]}" cat-file -e "$1:drivers/dma-buf/st-dma-buf-list.c" 2>/dev/null || return 0
+	[ -e "$key" ] || { checkout "$1" && "$TOP/testbed/kunit.sh" "$src" "$dir/kunit" >"$log" && : >"$key"; }
+	if [ -e "$key" ]; then ok "$2KUnit"; else grep -a "^not ok" "$log"; not_ok "$2KUnit: see $log"; fi
+}
+
+for at in "${!commits[@]}"; do
+	commit=${commits[at]}
+	subject="$((at + 1))/${#commits[@]} ${posting[at]}$("${git[@]}" show -s --format=%s "$commit")"
 	key=$(key_of "$commit")
 	if [ ! -e "$done/$key" ]; then
 		say "checking $subject"
-		found=$(check "$commit") && : >"$done/$key" || { echo "$found" | sed 's/^/  /'; cp "$dir/make.log" "$dir/failed-$at.log"; }
+		found=$(check "$commit") && : >"$done/$key" ||
+			{ echo "$found" | sed 's/^/  /'; cp "$dir/make.log" "$dir/failed-$((at + 1)).log"; }
 	fi
 	if [ -e "$done/$key" ]; then ok "$subject"; else not_ok "$subject"; fi
+	[ "${posting[at]}" = "${posting[at + 1]:-}" ] || kunit "$commit" "${posting[at]}"
 done
 totals

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The KUnit tests, natively under UML, through the kernel's own kunit.py.
+# kunit.sh [TREE BUILD] - the KUnit tests, natively under UML, through the kernel's
+# own kunit.py
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 ccache_env
 space "$BUILD" 3
 
-out=$BUILD/kunit ktap=$LOG/kunit.ktap
+TREE=${1:-$TREE} out=${2:-$BUILD/kunit} ktap=$LOG/kunit.ktap
 kunit() {
 	"$TREE/tools/testing/kunit/kunit.py" "$1" --build_dir="$out" --jobs "$JOBS" \
 		--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" \

@@ -35,17 +35,19 @@ refused() {
 
 # A pristine base in a repository of its own, on which plain git am applies the
 # mails. Only the files that they touch are checked out.
-am() { # TREE SERIES DIRECTORY
+# shellcheck disable=SC2086
+am() { # TREE MAILS DIRECTORY
 	git init -q "$3" && cd "$3" || return
 	(cd "$1" && git rev-parse --path-format=absolute --git-path objects) >.git/objects/info/alternates
 	git -C "$1" diff --name-only --no-renames base HEAD | sed 's,^,/,' >"$tmp/sparse"
 	git update-ref HEAD "$(git -C "$1" rev-parse base)" &&
 		git sparse-checkout set --no-cone --stdin <"$tmp/sparse" &&
 		git reset -q --hard &&
-		git am -q "$2"/*.patch
+		git am -q $2
 }
 
-looks() { git -C "$1" log --format='%T%n%an <%ae> %at%n%B' "base..${2:-HEAD}"; }
+# The commits that are patches, without the cover letters
+looks() { git -C "$1" log --invert-grep --grep='^posting [a-z0-9-]*: ' --format='%T%n%an <%ae> %at%n%B' "base..${2:-HEAD}"; }
 
 same() { # TREE APPLIED
 	git -C "$2" tag base "$(git -C "$1" rev-parse base)" &&
@@ -55,9 +57,19 @@ same() { # TREE APPLIED
 
 # ---- the real series
 
-if ls "$TOP"/patches/*.patch >/dev/null 2>&1; then
-	check "real: make series" "$TOP/testbed/series.py" series
-	check "real: git am applies every mail to the pristine base" am "$TREE" "$BUILD/series" "$tmp/real"
+small() { # at most 16 patches a posting
+	local folder rc=0
+	for folder in "$TOP"/patches/*/; do
+		[ "$(find "$folder" -name '*.patch' | wc -l)" -le 16 ] || { echo "$folder"; rc=1; }
+	done
+	return $rc
+}
+if ls "$TOP"/patches/*/*.patch >/dev/null 2>&1; then
+	check "real: each posting applies to the base and what it needs, and becomes mails" \
+		env -u POSTING -u FORMAT -u SIGNOFF "$TOP/testbed/series.py" series
+	check "real: each mail says whom it is for" eval '! grep -L "^To: \|^Cc: " "$BUILD"/series/*/* | grep .'
+	check "real: no posting has more than 16 patches" small
+	check "real: git am applies every mail to the pristine base" am "$TREE" "$BUILD/series/*/*.patch" "$tmp/real"
 	check "real: that gives the trees, authors and messages of build/linux" same "$TREE" "$tmp/real"
 	check "real: import of build/linux would change no byte here" "$TOP/testbed/series.py" check
 else
@@ -66,7 +78,7 @@ fi
 
 # ---- a base of a few files, and a repository of two patches
 
-unset FORCE FORMAT
+unset FORCE FORMAT POSTING SIGNOFF
 export CACHE=$tmp/cache LINUX=$tmp/base
 mkdir -p "$LINUX"/{drivers/dma-buf,include/linux,scripts}
 printf '%s\n' 'VERSION = 7' 'PATCHLEVEL = 3' 'SUBLEVEL = 9' 'EXTRAVERSION =' >"$LINUX/Makefile"
@@ -76,18 +88,28 @@ seq 100 160 >"$LINUX/drivers/dma-buf/old.c"
 echo 'obj-y := core.o old.o' >"$LINUX/drivers/dma-buf/Makefile"
 echo '/* */' >"$LINUX/include/linux/core.h"
 printf '#!/bin/sh\n' >"$LINUX/scripts/tool.sh" && chmod +x "$LINUX/scripts/tool.sh"
+touch "$LINUX/MAINTAINERS"
+cat >"$LINUX/scripts/get_maintainer.pl" <<'EOF'
+#!/bin/sh
+for last; do :; done
+echo '"Jörg Müller" <jm@one.example> (maintainer:DMA BUFFER SHARING FRAMEWORK)'
+! grep -q '^+++ .*core.c' "$last" || echo 'Core List <core@lists.example> (open list:CORE)'
+echo 'linux-kernel@vger.kernel.org (open list)'
+EOF
+chmod +x "$LINUX/scripts/get_maintainer.pl"
 touch "$LINUX/drivers/dma-buf/core.o"
 
 make_repo() { # DIRECTORY
-	mkdir -p "$1"/{patches,testbed,drivers/dma-buf,include/linux,scripts}
+	mkdir -p "$1"/{patches/0{1-fix,2-core},testbed,drivers/dma-buf,include/linux,scripts}
 	cp "$TOP"/testbed/{lib.sh,base.sh,setup.sh,series.py,tar2git.py} "$1/testbed"
 	cp "$TOP"/{run,Makefile,.gitignore} "$1"
 	cd "$1" || return
 	seq 7 99 >drivers/dma-buf/new.c
 	echo '/* new */' >include/linux/new.h
 	printf '#!/bin/sh\necho\n' >scripts/new.sh && chmod +x scripts/new.sh
-	printf '%s\n' 'Subject: dma-buf: everything' '' 'The text.' >patches/0000-cover-letter.txt
-	cat >patches/0001-a.patch <<-'EOF'
+	printf '%s\n' 'Subject: dma-buf: the file' '' 'The text.' '' 'Needs: base' >patches/01-fix/0000-cover-letter.txt
+	printf '%s\n' 'Subject: dma-buf: the core' '' 'More.' '' 'Needs: base' >patches/02-core/0000-cover-letter.txt
+	cat >patches/01-fix/0001-a.patch <<-'EOF'
 	From: =?UTF-8?q?J=C3=B6rg=20M=C3=BCller?= <jm@one.example>
 	Date: Thu, 5 Mar 2026 10:00:00 +0100
 	Subject: [PATCH] dma-buf: Add the new file
@@ -105,7 +127,7 @@ make_repo() { # DIRECTORY
 	-obj-y := core.o old.o
 	+obj-y := core.o old.o new.o
 	EOF
-	cat >patches/0002-b.patch <<-'EOF'
+	cat >patches/02-core/0001-b.patch <<-'EOF'
 	From: Some One <some@one.example>
 	Date: Thu, 5 Mar 2026 11:00:00 +0100
 	Subject: [PATCH] dma-buf: Change the core
@@ -126,7 +148,7 @@ make_repo() { # DIRECTORY
 	EOF
 	printf '%s\n' 'From: Some One <some@one.example>' 'Subject: [PATCH] scripts: Add a script' '' \
 		'Only a new file.' '' 'Signed-off-by: Some One <some@one.example>' \
-		'New-file: scripts/new.sh' >patches/0003-c.patch
+		'New-file: scripts/new.sh' >patches/02-core/0002-c.patch
 	git init -q && git add -A && git commit -q -m start
 }
 
@@ -139,36 +161,62 @@ says() { "${@:2}" 2>&1 | tee /dev/stderr | grep -q "$1"; }
 clean() { [ -z "$(git -C "$1" status --porcelain)" ]; }
 gone() { [ ! -e "$1" ]; }
 
-check "tree: three patches become three commits" says "3 commits on Linux 7.3.9" ./run tree
+check "tree: three patches and two cover letters become five commits" says "5 commits on Linux 7.3.9" ./run tree
 check "tree: the work tree is what HEAD says" clean "$tree"
 check "tree: hashes do not depend on where and when" head_is "$(git -C "$tmp/elsewhere/build/linux" rev-parse HEAD)"
 check "tree: a script stays executable" test -x "$tree/scripts/new.sh"
 check "tree: what the base ignores is not taken" gone "$tree/drivers/dma-buf/core.o"
 check "tree: trailers do not reach the message" test -z "$(git -C "$tree" log --grep New-file: base..)"
 check "tree: nothing to do the second time" says "up to date" ./run tree
-first=$(git -C "$tree" rev-parse HEAD~2) inode=$(stat -c '%i %Y' "$tree/drivers/dma-buf/new.c")
-sed -i 's/^+twenty-one/+21st/' patches/0002-b.patch
+first=$(git -C "$tree" rev-parse HEAD~3) inode=$(stat -c '%i %Y' "$tree/drivers/dma-buf/new.c")
+sed -i 's/^+twenty-one/+21st/' patches/02-core/0001-b.patch
 check "tree: a changed patch" ./run tree
-check "tree: the commits before it stay" test "$first" = "$(git -C "$tree" rev-parse HEAD~2)"
+check "tree: the commits before it stay" test "$first" = "$(git -C "$tree" rev-parse HEAD~3)"
 check "tree: files that do not change are not rewritten" test "$inode" = "$(stat -c '%i %Y' "$tree/drivers/dma-buf/new.c")"
 check "tree: and the file is changed" grep -qx 21st "$tree/drivers/dma-buf/core.c"
 
 check "series: written" ./run series
-check "series: git am applies it" am "$tree" "$repo/build/series" "$tmp/am"
+check "series: a folder for each posting, numbered on its own" \
+	eval '[ "$(ls -x -w 0 build/series/*/* | tr -s " " | wc -w)" = 5 ] && grep -q "PATCH 1/1. dma-buf: Add" build/series/01-fix/0001* &&
+	grep -q "PATCH 2/2. scripts: Add" build/series/02-core/0002*'
+check "series: git am applies all of it" am "$tree" "$repo/build/series/*/*.patch" "$tmp/am"
 check "series: git am gives the same trees, authors and messages" same "$tree" "$tmp/am"
+check "series: a posting that needs nothing applies to the bare base" am "$tree" "$repo/build/series/02-core/*.patch" "$tmp/am-core"
 check "series: the cover letter has text, shortlog and diffstat" \
-	eval 'cd build/series && grep -q "^The text" 0000* && grep -q "Some One (2)" 0000* && grep -q "files changed" 0000*'
+	eval 'cd build/series/02-core && grep -q "^More" 0000* && grep -q "Some One (2)" 0000* && grep -q "files changed" 0000*'
+check "series: and names the base, and no other patch" \
+	eval 'grep -qx "base-commit: $(git -C "$tree" rev-parse base)" build/series/02-core/0000* && ! grep -q ^prerequisite build/series/*/*'
 check "series: new files are folded in, mode included" \
-	eval 'grep -q "^new file mode 100755" build/series/0003* && ! grep -q New-file: build/series/*'
-check "series: FORMAT reaches the mails" eval 'FORMAT="-v2 --rfc" ./run series && grep -q "RFC PATCH v2 2/3" build/series/v2-0002*'
+	eval 'grep -q "^new file mode 100755" build/series/02-core/0002* && ! grep -q New-file: build/series/*/*'
+check "series: maintainers of what a patch touches" \
+	eval 'cd build/series/02-core && grep -q "^To: =?utf-8?.*<jm@one.example>$" 0001* && grep -q "^Cc: Core List <core@lists" 0001* &&
+	! grep "core@lists" 0002*'
+check "series: all of them are told of the posting" eval 'grep -q "core@lists" build/series/02-core/0000* && ! grep "core@lists" build/series/01-fix/*'
+check "series: FORMAT reaches the mails" eval 'FORMAT="-v2 --rfc" ./run series && grep -q "RFC PATCH v2 1/2" build/series/02-core/v2-0001*'
+check "series: POSTING makes one, by its name" eval 'rm -r build/series/* && POSTING=core ./run series && [ "$(ls build/series)" = 02-core ]'
+check "series: or by its folder" eval 'POSTING=01-fix ./run series && [ -e build/series/01-fix/0001* ]'
+refused "series: there is no such posting" "POSTING=cor: there is no such posting" ./run series POSTING=cor
+check "series: SIGNOFF goes below what is there, and is who sends it" eval \
+	'SIGNOFF="Who Sends <who@sends.example>" ./run series && grep -q "^From: Who Sends" build/series/02-core/0000* &&
+	[ "$(grep -h ^Signed-off-by: build/series/02-core/0002* | tail -n 1)" = "Signed-off-by: Who Sends <who@sends.example>" ] &&
+	grep -q "^From: Some One" build/series/02-core/0002*'
+refused "series: SIGNOFF without a name" "SIGNOFF=who@sends.example: it has to be" ./run series SIGNOFF=who@sends.example
 
-refused "import: uncommitted work here is not overwritten" "0002-b.patch has changes that are not committed" ./run import
+refused "import: uncommitted work here is not overwritten" "0001-b.patch has changes that are not committed" ./run import
 git commit -qam "Edit"
-check "import: hand-written patches take their normal form" says "3 patches, 3 new files; 3 written, 3 removed" ./run import
+check "import: hand-written patches take their normal form" says "3 patches, 3 new files; 4 written, 3 removed" ./run import
 git add -A && git commit -qm "Normal form"
+check "import: the table of all postings" eval 'grep -q "^| 02-core | 2 | - | .dma-buf: the core.(02-core/0000-cover-letter.txt) |$" patches/README.md'
 check "import: a second one changes no byte" says "0 written, 0 removed" ./run import
 check "import: make tree agrees" says "up to date" ./run tree
 
+with() { # PATCH SED-SCRIPT COMMAND...
+	local patch=$1 script=$2 rc
+	shift 2
+	cp "$patch" "$tmp/saved" && sed -i "$script" "$patch" && "$@"; rc=$?
+	cp "$tmp/saved" "$patch"
+	return $rc
+}
 hack() { (cd "$tree" && "$@" && git add -A && git commit -q -m "${message:-dma-buf: Hack}"); }
 message="dma-buf: Edit, add, rename and remove" hack eval '
 	sed -i s/^9$/nine/ drivers/dma-buf/new.c
@@ -182,26 +230,66 @@ refused "tree: commits of somebody else's are kept" "commits that make tree did 
 refused "clean: so it does" "commits that make tree did not make" ./run clean
 check "import: of two hacked commits" ./run import
 check "import: the files give the hacked tree" eval \
-	'./run tree | grep -q "up to date: 4 commits" && [ "$(git -C "$tree" rev-parse "HEAD^{tree}")" = "$hacked" ]'
+	'./run tree | grep -q "up to date: 6 commits" && [ "$(git -C "$tree" rev-parse "HEAD^{tree}")" = "$hacked" ]'
 check "import: the edit of a new file is in place" grep -qx nine drivers/dma-buf/new.c
-check "import: a renamed new file moves" eval '[ ! -e include/linux/new.h ] && grep -q "New-file: include/linux/newer.h" patches/0001*'
-check "import: a kernel file's rename is a diff" eval 'grep -q "^rename to drivers/dma-buf/older.c" patches/0004* && [ ! -e drivers/dma-buf/older.c ]'
-check "import: a removal is a diff" grep -q "^deleted file mode" patches/0004*
+check "import: a renamed new file moves" eval '[ ! -e include/linux/new.h ] && grep -q "New-file: include/linux/newer.h" patches/01-fix/0001*'
+check "import: a kernel file's rename is a diff" eval 'grep -q "^rename to drivers/dma-buf/older.c" patches/02-core/0003* && [ ! -e drivers/dma-buf/older.c ]'
+check "import: a removal is a diff" grep -q "^deleted file mode" patches/02-core/0003*
 check "import: another new file stands here" eval '[ "$(cat drivers/dma-buf/third.c)" = "new
 more" ]'
-check "import: the cover letter is kept" grep -q "The text" patches/0000-cover-letter.txt
+check "import: the cover letter is kept" grep -q "The text" patches/01-fix/0000-cover-letter.txt
 git add -A && git commit -qm "Hacked"
 check "import: stable after that, too" says "0 written, 0 removed" ./run import
-check "series: git am applies what was hacked" eval './run series && am "$tree" "$repo/build/series" "$tmp/am2" && same "$tree" "$tmp/am2"'
+check "series: git am applies what was hacked" eval './run series && am "$tree" "$repo/build/series/*/*.patch" "$tmp/am2" && same "$tree" "$tmp/am2"'
 
-reorder() {
-	git -C "$tree" reset -q --hard base && git -C "$tree" cherry-pick "$1~1" "$1~3" "$1~2"
+
+# ---- a posting that needs another, one that is new, and patches that change theirs
+
+message="dma-buf: Build on the fix" hack sed -i 's/new.o/new.o later.o/' drivers/dma-buf/Makefile
+check "import: says what does not apply to what it needs" says \
+	"^warning: .*02-core/0004-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run import
+git add -A && git commit -qm "Needs another"
+refused "series: refuses that" "02-core/0004-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run series
+sed -i 's/^Needs: base/Needs: fix/' patches/02-core/0000*
+check "series: takes it when it is named" ./run series
+check "series: and so do the mails" eval 'grep -q "^prerequisite-patch-id: $(git patch-id --stable <build/series/01-fix/0001*.patch | cut -d" " -f1)" build/series/02-core/0000*'
+check "ranges: end with the posting, on what it needs" eval 'set -- $(POSTING=core testbed/series.py ranges) && [ $# = 3 ] &&
+	[ "$(git -C "$tree" log --format=%s base.."$2")" = "dma-buf: Add the new file" ] && [ "$(git -C "$tree" rev-list --count "$2..$3")" = 4 ]'
+refused "a posting needs what is none before it" "Needs: nothing, which is no posting before it" \
+	with "$(echo patches/02-core/0000*)" 's/^Needs: fix/Needs: nothing/' ./run series
+refused "a cover letter does not say what it needs" "02-core/0000-cover-letter.txt: needed are" \
+	with "$(echo patches/02-core/0000*)" '/^Needs:/d' ./run series
+git add -A && git commit -qm "Needs: fix" && ./run tree >/dev/null
+
+empty() { git -C "$tree" commit -q --allow-empty -m "$1" -m "${2:-Text.}" -m "Needs: ${3:-base}"; }
+again() { git -C "$tree" reset -q --hard refs/made/tip; }
+reorder() { # the last two commits, and a posting for the script at the beginning
+	git -C "$tree" reset -q --hard base && empty "posting script: scripts: a script" "It is new." && git -C "$tree" cherry-pick "$1~2" &&
+		git -C "$tree" cherry-pick --allow-empty "$1~6" "$1~5" "$1~4" "$1~3"
 }
-check "import: reordered and dropped commits" eval 'reorder "$(git -C "$tree" rev-parse HEAD)" && ./run import'
+check "import: a new posting, a moved and two dropped patches" eval 'reorder "$(git -C "$tree" rev-parse HEAD)" && ./run import'
 check "import: numbers follow the order, what is dropped disappears" \
-	eval '[ "$(ls patches | xargs)" = "0000-cover-letter.txt 0001-scripts-Add-a-script.patch 0002-dma-buf-Add-the-new-file.patch 0003-dma-buf-Change-the-core.patch" ] &&
+	eval '[ "$(cd patches && ls -d */* | xargs)" = "01-script/0000-cover-letter.txt 01-script/0001-scripts-Add-a-script.patch 02-fix/0000-cover-letter.txt 02-fix/0001-dma-buf-Add-the-new-file.patch 03-core/0000-cover-letter.txt 03-core/0001-dma-buf-Change-the-core.patch" ] &&
 	[ ! -e drivers/dma-buf/third.c ]'
+check "import: a cover letter is what its commit says" eval '[ "$(cat patches/01-script/0000*)" = "Subject: scripts: a script
+
+It is new.
+
+Needs: base" ]'
 git add -A && git commit -qm "Reordered"
+check "import: stable with a new posting, too" says "0 written, 0 removed" ./run import
+git -C "$tree" reset -q --hard base && git -C "$tree" cherry-pick refs/made/tip >/dev/null
+refused "import: a commit before the first posting" "\"dma-buf: Change the core\" is in no posting" ./run import
+again && message="posting late: dma-buf: late" hack sed -i s/^5$/five/ drivers/dma-buf/core.c
+refused "import: a cover letter with changes" "\"posting late: dma-buf: late\" changes files" ./run import
+again && empty "posting late: dma-buf: late"
+refused "import: a posting without patches" "04-late has no patches" ./run import
+again && empty "posting fix: dma-buf: late" && message="dma-buf: Late" hack sed -i s/^5$/five/ drivers/dma-buf/core.c
+refused "import: two postings of one name" "two postings of the name fix" ./run import
+again
+touch patches/0001-flat.patch
+refused "a patch in no posting" "patches/0001-flat.patch is in no posting" ./run tree
+rm patches/0001-flat.patch
 
 message="fixup! dma-buf: Change the core" hack eval 'sed -i s/^5$/five/ drivers/dma-buf/core.c'
 refused "import: a fixup is to be squashed first" "autosquash" ./run import
@@ -228,14 +316,7 @@ git -C "$repo" reset -q --hard && git -C "$repo" clean -qfd && ./run tree FORCE=
 touch drivers/dma-buf/stray.c
 refused "no patch names a file" "drivers/dma-buf/stray.c belongs to no patch" ./run tree
 rm drivers/dma-buf/stray.c
-with() { # PATCH SED-SCRIPT COMMAND...
-	local patch=$1 script=$2 rc
-	shift 2
-	cp "$patch" "$tmp/saved" && sed -i "$script" "$patch" && "$@"; rc=$?
-	cp "$tmp/saved" "$patch"
-	return $rc
-}
-p1=$(echo patches/0001*) p2=$(echo patches/0002*) p3=$(echo patches/0003*)
+p1=$(echo patches/01*/0001*) p2=$(echo patches/02*/0001*) p3=$(echo patches/03*/0001*)
 refused "a named file does not exist" "names New-file: no/such.c, which does not exist" \
 	with "$p1" 's,^Signed-off-by.*,&\nNew-file: no/such.c,' ./run tree
 refused "two patches name one file" "both name New-file: scripts/new.sh" \
@@ -244,14 +325,14 @@ echo x >drivers/dma-buf/core.c
 refused "a named file is the kernel's" "which the base kernel has already" \
 	with "$p1" 's,^Only a new.*,&\n\nNew-file: drivers/dma-buf/core.c,' ./run tree
 rm drivers/dma-buf/core.c
-refused "a patch does not apply" "0003-.* does not apply on Linux 7.3.9 .*core.c:18" \
+refused "a patch does not apply" "03-core/0001-.* does not apply on Linux 7.3.9 .*core.c:18" \
 	with "$p3" 's/^ 20$/ twenty/' ./run tree
 refused "a patch edits a new file" "edits scripts/new.sh in its diff" \
 	with "$p3" 's,drivers/dma-buf/core.c,scripts/new.sh,g' ./run tree
 refused "a patch creates a file" "creates drivers/dma-buf/core.c in its diff" \
 	with "$p3" 's/^index .*/new file mode 100644/' ./run tree
 refused "a patch without author" "has no From: line" with "$p3" '/^From: /d' ./run tree
-refused "no cover letter" "0000-cover-letter.txt" with patches/0000-cover-letter.txt 1d ./run series
+refused "no cover letter" "0000-cover-letter.txt" with patches/01-script/0000-cover-letter.txt 1d ./run series
 check "and without all that the tree is up to date" says "up to date" ./run tree
 
 base_of() { mkdir -p "$tmp/$1" && printf '%s\n' "VERSION = $2" "PATCHLEVEL = $3" "EXTRAVERSION =${4:-}" >"$tmp/$1/Makefile"; }
@@ -266,6 +347,7 @@ git -C "$LINUX" init -q && git -C "$LINUX" add -A && git -C "$LINUX" commit -qm 
 sum=$(cd "$LINUX" && find . -type f ! -path ./.git/index -exec sha1sum {} + | sort)
 check "base: a git checkout gives the tree of a directory" says "up to date" ./run tree
 echo leak >>"$LINUX/drivers/dma-buf/core.c" && echo leak >"$LINUX/leak.c"
+check "base: a git checkout is what the mails name" eval './run series && grep -qx "base-commit: $(git -C "$LINUX" rev-parse HEAD)" build/series/03-core/0000*'
 check "base: what is not committed in it does not leak" says "up to date" ./run tree
 git -C "$LINUX" checkout -q . && rm "$LINUX/leak.c"
 check "base: it is only read" test "$sum" = "$(cd "$LINUX" && find . -type f ! -path ./.git/index -exec sha1sum {} + | sort)"
