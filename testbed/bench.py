@@ -3,7 +3,7 @@
 """bench.py DIR [write] - tables and plots of what bench.sh measured
 
 DIR has the raw lines of each run; the tables and plots go there, too. With
-"write" all of it is kept in testbed/bench, and the summary in README.md.
+"write" all of it is kept in testbed/bench, and the summary in testbed/BENCH.md.
 """
 import pathlib
 import shutil
@@ -193,9 +193,9 @@ def main():
         KEEP.mkdir(exist_ok=True)
         for path in [*out.glob('*.txt'), *out.glob('*.svg'), out / 'results.md']:
             shutil.copy(path, KEEP)
-        readme = TOP / 'README.md'
-        head, mark, rest = readme.read_text().partition('<!-- bench: begin -->\n')
-        readme.write_text(head + mark + short + '\n' + rest[rest.index('<!-- bench: end -->'):])
+        page = TOP / 'testbed' / 'BENCH.md'
+        head, mark, rest = page.read_text().partition('<!-- bench: begin -->\n')
+        page.write_text(head + mark + short + '\n' + rest[rest.index('<!-- bench: end -->'):])
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@
 # has to repeat to the last digit. Real exporters are measured on the base and on
 # the patched kernel, from the side of their importer. Leaves the raw output, the
 # plots and the tables in build/bench; "bench.py build/bench write" keeps them in
-# testbed/bench and in the README.
+# testbed/bench and in testbed/BENCH.md.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -3,14 +3,14 @@
 """The state of the roll-out, from the patched tree itself.
 
 	rollout.py objects ARCH	objects to compile for that architecture
-	rollout.py table	the table, in the form the README has
-	rollout.py write	put it into the README
+	rollout.py table	the table, in the form ROLLOUT.md has
+	rollout.py write	put it into ROLLOUT.md
 	rollout.py check	TAP: is all of it true
 
 Which exporters there are and what they return is read from the source. What the
 source does not say stands in rollout.table: an sg_table that the driver keeps for
 itself, and which tests run the exporter. A test that is named there must exist,
-and the table in the README must be this one.
+and the table in ROLLOUT.md must be this one.
 """
 import os
 import re
@@ -20,6 +20,7 @@ import sys
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
 TREE = os.environ.get('TREE', os.path.join(TOP, 'build/linux'))
+PAGE = os.path.join(HERE, 'ROLLOUT.md')
 BEGIN, END = '<!-- rollout: begin -->', '<!-- rollout: end -->'
 # Not built by themselves
 PART_OF = {'drivers/gpu/drm/i915/gem/selftests/mock_dmabuf.c':
@@ -98,13 +99,13 @@ def table():
     return '\n'.join(lines)
 
 
-def readme():
-    return slurp(os.path.join(TOP, 'README.md'))
+def page():
+    return slurp(PAGE)
 
 
-def in_readme():
-    match = re.search(re.escape(BEGIN) + r'\n(.*?)\n' + re.escape(END), readme(), re.S)
-    return match.group(1) if match else die('README.md has no place for the table')
+def in_page():
+    match = re.search(re.escape(BEGIN) + r'\n(.*?)\n' + re.escape(END), page(), re.S)
+    return match.group(1) if match else die('ROLLOUT.md has no place for the table')
 
 
 def objects(arch):
@@ -117,7 +118,7 @@ def check():
     """TAP; the logs of the tests that ran before this one are looked at."""
     results, tests, extra = [], known_tests(), notes()
     files = {path for path, _, _ in exporters()}
-    results.append(('the README has the table of this tree', in_readme() == table()))
+    results.append(('ROLLOUT.md has the table of this tree', in_page() == table()))
     results.append(('each exporter has a row in rollout.table, and no other', files == set(extra)))
     for path, (_, run) in sorted(extra.items()):
         for name in run.split():
@@ -135,8 +136,8 @@ def check():
 
 
 def write():
-    text = readme().replace(in_readme(), table())
-    with open(os.path.join(TOP, 'README.md'), 'w', encoding='utf-8') as file:
+    text = page().replace(in_page(), table())
+    with open(PAGE, 'w', encoding='utf-8') as file:
         file.write(text)
 
 
