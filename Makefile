@@ -8,17 +8,19 @@
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
-#:   check-series  every commit: builds, sparse, checkpatch, kernel-doc
+#:   check-series  each posting on its own base: every commit builds, sparse, checkpatch, KUnit
 #:
 #:   tree          build/linux: base kernel plus one commit per patch
-#:   series        build/series: the complete series, ready to mail
+#:   series        build/series: a folder of mails for each posting, ready to send
 #:   import        commits of build/linux back into patches/ and the new files
 #:   setup         only install the packages
 #:   clean         remove build/
 #:
 #:   LINUX=path    your own 7.3 tree, git checkout or tarball as the base (only read)
 #:   CACHE=dir     base kernel and compiler cache (default ~/.cache/dma-buf-page-list)
+#:   POSTING=names for series, check-series: only these, of patches/README.md
 #:   FORMAT=opts   for series: options of git format-patch, such as "-v2 --rfc"
+#:   SIGNOFF=who   for series: "Name <mail>" of the sender, for Signed-off-by
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
 #:   MACHINE=names for machines: only these, of testbed/machines.table

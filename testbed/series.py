@@ -468,7 +468,8 @@ def sort_out(commits, claimed):
     """Which commit each new file belongs to, and what of each commit is not diff."""
     new, notdiff = {}, []
     for at, oid in enumerate(commits):
-        plain, renamed = changes(oid, "--no-renames"), changes(oid, "-M")
+        plain = changes(oid, "--no-renames")
+        renamed = changes(oid, "-M") if any(status == "A" for status, _ in plain.values()) else {}
         apart = set()
         for path, (status, _) in plain.items():
             source = renamed.get(path, (None, None))[1]
@@ -497,20 +498,22 @@ def entries(tree, paths):
     return {path: (meta.split()[0], meta.split()[2]) for meta, path in (e.split("\t", 1) for e in out)}
 
 
-def mail_of(oid, own, apart):
+def mail_of(oid, message, own, apart):
     """The file in patches/ for a commit; None if nothing of it is left."""
+    subject = message.split("\n", 1)[0]
+    if re.match(r"(fixup|squash|amend)! ", subject):
+        die("\"%s\" is not squashed yet: git rebase -i --autosquash base, then import" % subject)
+    if not apart and changes(oid):
+        return git("format-patch", "-1", "--stdout", "-N", *MAIL, oid)
     before, env = entries(oid + "^", apart), {"GIT_INDEX_FILE": TREE + "/.git/import.index"}
     git("read-tree", oid, **env)
     listing = "".join("%s %s\t%s\n" % (*before.get(p, ("0", "0" * 40)), p) for p in sorted(apart))
     git("update-index", "--add", "--index-info", data=listing, **env)
     tree = git("write-tree", **env).strip()
-    subject = git("show", "-s", "--format=%s", oid).strip()
     if not own and tree == rev(oid + "^^{tree}"):
         say("\"%s\": nothing of its own is left, so it becomes no patch" % subject)
         return None
-    if re.match(r"(fixup|squash|amend)! ", subject):
-        die("\"%s\" is not squashed yet: git rebase -i --autosquash base, then import" % subject)
-    message = git("show", "-s", "--format=%B", oid).rstrip("\n")
+    message = message.rstrip("\n")
     trailers = "".join("New-file: %s\n" % path for path in own)
     block = message.split("\n\n")[-1] if "\n\n" in message else ""
     gap = "\n" if block and all(re.match(r"[A-Z][A-Za-z-]*: ", l) for l in block.split("\n")) else "\n\n"
@@ -548,7 +551,8 @@ def do_import(check=False):
     found = entries(head, sorted(new))
     out, kept, folder, at_folder = {}, [], None, 0
     for at, oid in enumerate(commits):
-        message = git("show", "-s", "--format=%B", oid).strip("\n") + "\n"
+        slug, _, message = git("show", "-s", "--format=%f%n%B", oid).partition("\n")
+        message = message.strip("\n") + "\n"
         posting = POSTING.match(message)
         if posting:
             if changes(oid):
@@ -561,11 +565,10 @@ def do_import(check=False):
         if not folder:
             die("\"%s\" is in no posting: move it below a commit \"posting NAME: SUBJECT\" by git rebase -i base"
                 % message.splitlines()[0])
-        mail = mail_of(oid, sorted(p for p in new if new[p] == at), notdiff[at])
+        mail = mail_of(oid, message, sorted(p for p in new if new[p] == at), notdiff[at])
         if mail:
-            slug = git("show", "-s", "--format=%f", oid).strip()[:52].rstrip("-.")
             number += 1
-            kept.append(("%s/%04d-%s.patch" % (folder, number, slug), mail, oid))
+            kept.append(("%s/%04d-%s.patch" % (folder, number, slug[:52].rstrip("-.")), mail, oid))
     for path, (mode, oid) in found.items():
         if mode not in ("100644", "100755") or path.split("/")[0] not in dirs or "/" not in path:
             die("%s: only plain files below a directory of the kernel can be new files" % path)
@@ -579,10 +582,12 @@ def do_import(check=False):
     tip = made[-1] if made else base
     if rev(tip + "^{tree}") != rev(head + "^{tree}"):
         die("the imported patches would not give the tree of build/linux: nothing was changed")
-    for (name, _, old), oid in zip(kept, made):
-        form = "%B" if name.endswith(COVER) else "%an%n%ae%n%at%n%B"
-        looks = [git("show", "-s", "--format=" + form, o) for o in (old, oid)]
-        if stripspace(looks[0]) != stripspace(looks[1]):
+    looks = [git("show", "-s", "--format=%an%n%ae%n%at%x01%B%x02", *oids).split("\2")
+             for oids in ([oid for _, _, oid in kept], made)] if made else [[], []]
+    for (name, _, _), *both in zip(kept, *looks):
+        # A cover letter has no author.
+        parts = [look.lstrip("\n").split("\1") for look in both]
+        if parts[0][0] != parts[1][0] and not name.endswith(COVER) or stripspace(parts[0][1]) != stripspace(parts[1][1]):
             die("%s would not survive git am (a \"---\", a diff or a leading [tag] in its message?): "
                 "reword it" % name)
 
