@@ -17,6 +17,10 @@ RUNS = {
     'direct': ('x86-64, no IOMMU', 'instructions'),
     'strict': ('x86-64, VT-d, strict', 'instructions'),
     'lazy': ('x86-64, VT-d, lazy', 'instructions'),
+    'arm64': ('arm64, no IOMMU', 'instructions'),
+    'arm64-noncoherent': ('arm64, no IOMMU, not coherent', 'instructions'),
+    'arm64-smmu': ('arm64, SMMUv3, strict', 'instructions'),
+    'arm64-smmu-noncoherent': ('arm64, SMMUv3, strict, not coherent', 'instructions'),
 }
 LAYOUTS = ('4k', '64k', '2m', 'one')
 # What the sum has to be better by, natively.
@@ -77,19 +81,26 @@ def number(value):
     return '-' if value is None else f'{value:.2f}'
 
 
+def sync(row):
+    """For the CPU and back for the device, which the memory of a device need not be."""
+    if ('list', 'sync') not in row.time:
+        return '-'
+    return f'{row.get("sgt", "sync"):.0f}, {row.get("list", "sync"):.0f}'
+
+
 def full(name, rows):
     text, unit = RUNS[name]
     yield f'## {text}\n'
-    yield f'{unit} a buffer, median; map/walk/unmap\n'
+    yield f'{unit} a buffer, median; map/walk/unmap; SYNC begin and end of the sg_table and of the list\n'
     yield ('| backing | layout | size | sg_table | list | sum | walk | by hand | map+unmap | against bare | spread '
-           '| bytes, sg_table | bytes, list |')
-    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
+           '| SYNC | bytes, sg_table | bytes, list |')
+    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
     for (backing, layout, size), row in rows.items():
         def parts(peer, row=row):
             return '/'.join(f'{row.get(peer, p):.0f}' for p in ('map', 'walk', 'unmap'))
         yield (f'| {backing} | {layout} | {human(size)} | {parts("sgt")} | {parts("list")} | {row.ratio():.2f} '
                f'| {row.ratio("walk"):.2f} | {row.ratio("walk", "list-ranges", "sgt-entries"):.2f} '
-               f'| {row.mapping():.2f} | {number(row.floor())} | {row.spread():.0%} '
+               f'| {row.mapping():.2f} | {number(row.floor())} | {row.spread():.0%} | {sync(row)} '
                f'| {row.bytes["sgt"]} | {row.bytes["list"]} |')
     yield ''
 
@@ -128,8 +139,9 @@ def exporters(out):
             cost[name, kernel, importer] = [int(p) for p in parts]
     if {kernel for _, kernel, _ in cost} != {'before', 'after'}:
         return
-    yield ('| exporter, 64 MiB | base | patched, still an sg_table | patched, list | map+unmap | walk | with attaching |')
-    yield '|---|--:|--:|--:|--:|--:|--:|'
+    yield ('| exporter, 64 MiB | base | patched, still an sg_table | patched, list | map+unmap | walk | with attaching '
+           '| SYNC begin and end: base, patched |')
+    yield '|---|--:|--:|--:|--:|--:|--:|--:|'
     for name in dict.fromkeys(key[0] for key in cost):
         old, bridge, new = (cost[name, *key] for key in (
             ('before', 'sg_table'), ('after', 'sg_table'), ('after', 'list')))
@@ -137,7 +149,8 @@ def exporters(out):
         def parts(c):
             return '/'.join(str(n) for n in c[1:4])
         yield (f'| {name} | {parts(old)} | {parts(bridge)} | {parts(new)} '
-               f'| {(old[1] + old[3]) / (new[1] + new[3]):.2f} | {old[2] / new[2]:.2f} | {sum(old) / sum(new):.2f} |')
+               f'| {(old[1] + old[3]) / (new[1] + new[3]):.2f} | {old[2] / new[2]:.2f} '
+               f'| {sum(old[:5]) / sum(new[:5]):.2f} | {old[5]}, {new[5]} |')
 
 
 def attaching(out):

@@ -12,9 +12,10 @@
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need python3 qemu-system-x86_64 gnuplot
+need python3 qemu-system-x86_64 qemu-system-aarch64 fdtput gnuplot
 ccache_env
 out=$BUILD/bench um=$BUILD/bench-um kernel=$BUILD/kernel-bench base=$BUILD/bench-base
+arm64=$BUILD/kernel-arm64-bench
 gitenv
 space "$BUILD" 4
 mkdir -p "$out"
@@ -44,6 +45,24 @@ qemu() {
 kunit() {	# FILTER MIB ARGUMENT...
 	qemu "$kernel" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
 		-device edu
+}
+
+# SMMU is none or smmuv3, COHERENT y or n; there are no caches in QEMU.
+arm64() {	# FILTER MIB SMMU COHERENT ARGUMENT...
+	local dtb qemu append="console=ttyAMA0 panic=-1"
+	append+=" kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2"
+	append+=" dmabuf_kunit.rounds=1 dmabuf_kunit.no_caches=1 ${*:5}"
+	qemu=(timeout 900 qemu-system-aarch64 -accel tcg -icount "shift=0,sleep=off" -rtc "base=2026-01-01T00:00:00,clock=vm"
+		-seed 42 -cpu "cortex-a57,cntfrq=1000000000" -smp 1 -m 2G -nodefaults -no-user-config -display none -no-reboot
+		-serial stdio)
+	if [ "$4" = n ]; then
+		dtb=$(mktemp --suffix=.dtb)
+		"${qemu[@]}" -machine "virt,iommu=$3,dumpdtb=$dtb" && fdtput -d "$dtb" /pcie@10000000 dma-coherent || return
+		qemu+=(-dtb "$dtb")
+	fi
+	"${qemu[@]}" -machine "virt,iommu=$3" -device edu -kernel "$arm64/arch/arm64/boot/Image" -append "$append" </dev/null |
+		tr -d '\r'
+	[ "$4" = y ] || rm "$dtb"
 }
 
 # 64 devices behind two switches
@@ -104,6 +123,7 @@ instructions() {
 
 step "building UML for the benchmark" "$LOG/bench-um.log" build_um || exit
 "$TOP/testbed/kernel.sh" bench || exit
+"$TOP/testbed/kernel.sh" arm64-bench || exit
 worktree "$base"
 "$TOP/testbed/kernel.sh" bench-base "$base" || exit
 for k in "$kernel" "$kernel-base"; do
@@ -116,6 +136,10 @@ instructions direct "without an IOMMU" kunit bench-dma-buf.without_an_iommu 4096
 instructions strict "behind an IOMMU, strict" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=1
 # With larger ones the guest gets stuck in its console once the queue of flushes is in use.
 instructions lazy "behind an IOMMU, lazy" kunit bench-dma-buf.behind_an_iommu 2 intel_iommu=on iommu.strict=0
+instructions arm64 "arm64 without an IOMMU" arm64 bench-dma-buf.without_an_iommu 256 none y
+instructions arm64-noncoherent "the same, not coherent" arm64 bench-dma-buf.without_an_iommu 256 none n
+instructions arm64-smmu "arm64 behind an SMMU, strict" arm64 bench-dma-buf.behind_an_iommu 256 smmuv3 y iommu.strict=1
+instructions arm64-smmu-noncoherent "the same, not coherent" arm64 bench-dma-buf.behind_an_iommu 256 smmuv3 n iommu.strict=1
 instructions attach "attaching 2 to 64 devices" attach
 instructions before "exporters of the base" exporters "$kernel-base"
 instructions after "the same exporters, patched" exporters "$kernel"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
-# bench, bench-base, or that of another machine, see machines.table
+# bench, bench-base, arm64-bench, or that of another machine, see machines.table
 #
 # Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
@@ -16,8 +16,9 @@ case $name in
 fast)	fragments="$x86 fast" ;;
 debug)	fragments="$x86 fast debug" ;;
 kcsan)	fragments="$x86 fast kcsan" ;;
-bench)	fragments="bench bench-kunit" ;;
-bench-base) fragments="bench" ;;
+bench)	fragments="bench bench-x86 bench-kunit" ;;
+bench-base) fragments="bench bench-x86" ;;
+arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
 arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
 arm64-64k) fragments="common p2p cma arm64 arm64-64k" ;;
 arm)	fragments="common cma arm dma-debug" ;;

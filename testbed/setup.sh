@@ -42,7 +42,7 @@ libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
 '
 # A cross compiler does not come with its libc unless it is asked for.
-[ "${1-}" != test ] && [ "${1-}" != machines ] || packages+='
+[ "${1-}" != test ] && [ "${1-}" != machines ] && [ "${1-}" != bench ] || packages+='
 device-tree-compiler	fdtput
 gcc-aarch64-linux-gnu	aarch64-linux-gnu-gcc
 libc6-dev-arm64-cross	/usr/aarch64-linux-gnu/lib/libc.a

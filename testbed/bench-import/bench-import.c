@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Measures the exporter of any dma-buf from the importer's side: attach, map, fill
- * a page table, unmap, detach
+ * a page table, have the CPU access it as the SYNC ioctl does, unmap, detach
  *
  * Write "NAME FD" to /dev/bench-import. It is built against both kernels, and where
  * there is a page list, an importer of that and one of the sg_table are measured.
@@ -20,14 +20,21 @@
 #define HAVE_LIST
 #endif
 
-enum part { ATTACH, MAP, WALK, UNMAP, DETACH, NR_PARTS };
+enum part { ATTACH, MAP, WALK, SYNC, UNMAP, DETACH, NR_PARTS };
 
 static struct pci_dev *edu;
+
+static int cpu_access(struct dma_buf *dmabuf)
+{
+	return dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL) ?:
+	       dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+}
 
 static int with_table(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 {
 	struct sg_dma_page_iter iter;
 	struct sg_table *sgt;
+	int ret;
 
 	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
 	if (IS_ERR(sgt))
@@ -36,9 +43,11 @@ static int with_table(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 	for_each_sgtable_dma_page(sgt, &iter, 0)
 		*pte++ = sg_page_iter_dma_address(&iter) | 3;
 	t[WALK] = ktime_get_ns();
+	ret = cpu_access(attach->dmabuf);
+	t[SYNC] = ktime_get_ns();
 	dma_buf_unmap_attachment_unlocked(attach, sgt, DMA_BIDIRECTIONAL);
 	t[UNMAP] = ktime_get_ns();
-	return 0;
+	return ret;
 }
 
 #ifdef HAVE_LIST
@@ -47,6 +56,7 @@ static int with_list(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 	struct dma_buf_cursor cursor;
 	struct dma_buf_list *list;
 	dma_addr_t addr;
+	int ret;
 
 	list = dma_buf_list_map_unlocked(attach, DMA_BIDIRECTIONAL);
 	if (IS_ERR(list))
@@ -55,9 +65,11 @@ static int with_list(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 	dma_buf_list_for_each_page(addr, &cursor, list)
 		*pte++ = addr | 3;
 	t[WALK] = ktime_get_ns();
+	ret = cpu_access(attach->dmabuf);
+	t[SYNC] = ktime_get_ns();
 	dma_buf_list_unmap_unlocked(attach, list);
 	t[UNMAP] = ktime_get_ns();
-	return 0;
+	return ret;
 }
 #endif
 
@@ -85,10 +97,10 @@ static int measure(const char *name, const char *importer, struct dma_buf *dmabu
 	}
 	vfree(pte);
 	if (!ret)
-		pr_info("dma-buf-bench: exporter %s %s %zu %llu %llu %llu %llu %llu\n",
+		pr_info("dma-buf-bench: exporter %s %s %zu %llu %llu %llu %llu %llu %llu\n",
 			name, importer, dmabuf->size, t[ATTACH] - start,
-			t[MAP] - t[ATTACH], t[WALK] - t[MAP], t[UNMAP] - t[WALK],
-			t[DETACH] - t[UNMAP]);
+			t[MAP] - t[ATTACH], t[WALK] - t[MAP], t[UNMAP] - t[SYNC],
+			t[DETACH] - t[UNMAP], t[SYNC] - t[WALK]);
 	return ret;
 }
 

@@ -209,7 +209,7 @@ static unsigned int judge_runs(const struct phys_vec *vecs, unsigned long nr)
 			verdict |= OVERFLOW;
 		sum += len / PAGE_SIZE + !!(len % PAGE_SIZE);
 	}
-	if (sum > U64_MAX / PAGE_SIZE / 2 || sum > ULONG_MAX)
+	if (sum > U64_MAX / PAGE_SIZE / 2 || sum > SIZE_MAX / PAGE_SIZE)
 		verdict |= OVERFLOW;
 	if (verdict & INVALID)
 		model_must_fail(EINVAL);

@@ -93,10 +93,12 @@ bool model_may_bounce(void)
 /* What calls of the DMA API have to be made with now */
 unsigned long model_attrs(void)
 {
+	unsigned long attrs = hw.attrs | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
+
 	if (hw.again)
-		return (hw.attrs & ~DMA_ATTR_SKIP_CPU_SYNC) | DMA_ATTR_NO_WARN;
-	return hw.attrs | (hw.attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN :
-						      DMA_ATTR_NO_BOUNCE);
+		return (attrs & ~DMA_ATTR_SKIP_CPU_SYNC) | DMA_ATTR_NO_WARN;
+	return attrs | (attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN :
+						DMA_ATTR_NO_BOUNCE);
 }
 
 /* The longest run that is mapped by one call */

@@ -43,7 +43,9 @@ typedef u64 dma_addr_t;
 #define __always_inline	inline __attribute__((always_inline))
 #endif
 
+#ifndef SZ_4K
 #define SZ_4K		0x1000
+#endif
 #define SZ_2G		0x80000000
 #define BIT(n)		(1UL << (n))
 #define BIT_ULL(n)	(1ULL << (n))
@@ -58,6 +60,11 @@ typedef u64 dma_addr_t;
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
+#ifdef __CPROVER__
+/* cbmc cannot have one inside the other, and no argument here has a side effect. */
+#define min(a, b)	((a) < (b) ? (a) : (b))
+#define max(a, b)	((a) > (b) ? (a) : (b))
+#else
 #define min(a, b) ({							\
 	__auto_type __a = (a);						\
 	__auto_type __b = (b);						\
@@ -68,6 +75,8 @@ typedef u64 dma_addr_t;
 	__auto_type __b = (b);						\
 	__a > __b ? __a : __b;						\
 })
+#endif
+#define min_t(type, a, b)	min((type)(a), (type)(b))
 
 /* Errors and warnings. A warning is a finding, unless the input asked for it. */
 
@@ -225,6 +234,7 @@ enum dma_data_direction {
 #define DMA_ATTR_SKIP_CPU_SYNC	BIT(5)
 #define DMA_ATTR_NO_WARN	BIT(8)
 #define DMA_ATTR_MMIO		BIT(10)
+#define DMA_ATTR_DEBUGGING_IGNORE_CACHELINES BIT(11)
 #define DMA_ATTR_CC_SHARED	BIT(13)
 #define DMA_ATTR_NO_BOUNCE	BIT(15)
 
