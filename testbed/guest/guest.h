@@ -70,12 +70,17 @@ static inline void read_record(int fd, struct record *record)
 	check("fdinfo", p2p_fdinfo(fd, text, sizeof(text)));
 	line = strstr(text, "\nattach:");
 	if (line)
-		sscanf(line, "\nattach: %*s peer2peer=%*s reason=%63[^\n]",
+		sscanf(line, "\nattach: %*s peer2peer=%*s reason=%63s",
 		       record->attach);
+	line = strstr(text, "\nfailed:");
+	if (line) {
+		sscanf(line, "\nfailed: %*s error=%d reason=%63s",
+		       &record->error, record->reason);
+		return;
+	}
 	line = strstr(text, "\nmap:");
-	if (line && sscanf(line, "\nmap: %*s error=%d reason=%63[^\n]",
-			   &record->error, record->reason) < 1)
-		sscanf(line, "\nmap: %*s memory=%15s route=%15s chunks=%15s reason=%63[^\n]",
+	if (line)
+		sscanf(line, "\nmap: %*s memory=%15s route=%15s chunks=%15s reason=%63s",
 		       record->memory, record->route, record->chunks,
 		       record->reason);
 }
