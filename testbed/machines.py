@@ -20,7 +20,7 @@ from matrix import HERE, TOP, die
 TABLE = os.path.join(HERE, 'machines.table')
 MACHINE = ('name', 'kernel', 'options', 'args', 'expect')
 ROW = ('row', 'machines', 'options', 'args', 'run', 'expect')
-COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'attach', 'memory', 'route',
+COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'ask', 'attach', 'memory', 'route',
            'reason', 'chunks', 'scattered', 'bounced', 'verified', 'system', 'confined',
            'for-device', 'for-cpu')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'

@@ -25,7 +25,7 @@ from screen import Screen
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
 FIELDS = ('name', 'topology', 'devices', 'cpu', 'iommu', 'args', 'run', 'expect')
-COLUMNS = ('exporter', 'importer', 'attach', 'memory', 'route', 'reason', 'chunks', 'error',
+COLUMNS = ('exporter', 'importer', 'ask', 'attach', 'memory', 'route', 'reason', 'chunks', 'error',
            'verified', 'system', 'confined', 'pixels')
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',

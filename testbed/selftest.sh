@@ -12,11 +12,11 @@ need qemu-system-x86_64 gcc cpio
 
 bin=$BUILD/selftests
 mkdir -p "$bin"
-for test in dmabuf-heaps/p2p dmabuf-heaps/dmabuf-heap drivers/dma-buf/udmabuf; do
+for test in dmabuf-heaps/p2p dmabuf-heaps/shown dmabuf-heaps/sizes dmabuf-heaps/dmabuf-heap drivers/dma-buf/udmabuf; do
 	gcc -O2 -static -Wall -isystem "$kernel/usr/include" -I"$tests" \
 		-o "$bin/${test##*/}" "$tests/$test.c" || die "cannot compile $test.c"
 done
-"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$bin/initramfs.gz" "$bin"/{p2p,dmabuf-heap,udmabuf} ||
+"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$bin/initramfs.gz" "$bin"/{p2p,shown,sizes,dmabuf-heap,udmabuf} ||
 	die "cannot make an initramfs"
 
 guest() {	# NAME TOPOLOGY CPU IOMMU COMMAND MEMORY HUGEPAGES
@@ -31,6 +31,8 @@ machines=("switch|switch|EPYC|none|p2p|1G|0"
 	  "iommu|rootports|EPYC|dma|p2p|1G|0"
 	  "refused|rootports|Skylake-Server|none|p2p|1G|0"
 	  "heaps|flat|EPYC|none|dmabuf-heap|1G|0"
+	  "shown|flat|EPYC|none|shown|1G|0"
+	  "sizes|flat|EPYC|none|sizes|1G|0"
 	  "udmabuf|flat|EPYC|none|udmabuf|6G|2048")
 step "selftests in ${#machines[@]} machines" "$LOG/selftest.progress.log" boot_all
 report selftest

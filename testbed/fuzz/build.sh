@@ -39,6 +39,12 @@ while read -r header; do
 	echo '#include "shim.h"' >"$OUT/include/$header"
 done
 
+# This one the kernel has, and a patch adds the numbers that the sources need.
+uapi=$TOP/build/linux/include/uapi/linux/dma-buf.h
+[ -e "$uapi" ] || { echo "no $uapi: run ./run tree first" >&2; exit 1; }
+mkdir -p "$OUT/include/uapi/linux"
+{ echo '#pragma once'; sed -n '/^enum /,/^};/p' "$uapi"; } >"$OUT/include/uapi/linux/dma-buf.h"
+
 objects=()
 for source in "${sources[@]}" "$SRC"/*.c; do
 	object=$OUT/$(basename "$source" .c).o

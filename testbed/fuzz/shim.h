@@ -19,6 +19,8 @@
 /* Types and arithmetic */
 
 typedef uint8_t u8;
+#define __user
+
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef u64 phys_addr_t;

@@ -336,15 +336,24 @@ static void verify_failed_reset(const struct p2p_dev *edu,
 
 static void import_edu(const char *name, const struct buffer *buf)
 {
+	struct dma_buf_query_reach answer;
+	struct dma_buf_edu_info info;
 	struct record record;
+	struct p2p_map where;
 	struct p2p_dev edu;
 	int ret;
 
 	check("no " EDU_NODES "*, is dma-buf-edu loaded and an edu device there",
 	      p2p_open(&edu, EDU_NODES));
+	check("asking", p2p_ask_as_nobody(buf->fd, edu.pci, 0, &answer));
 	check("attaching", edu_attach(edu.fd, buf->fd, 0));
 	ret = edu_verify(&edu, buf);
 	read_record(buf->fd, &record);
+	check("query", edu_query(edu.fd, &info));
+	expect("fdinfo agrees with the importer",
+	       p2p_fdinfo_agrees(buf->fd, edu.pci, &info, &where));
+	expect("what was said before came true",
+	       p2p_came_true(&answer, info.reason, &where, info.nr_ranges));
 	if (ret) {
 		printf("result: exporter=%s error=%s reason=\"%s\" verified=none\n",
 		       name, strerrorname_np(-ret), record.reason);
@@ -356,8 +365,8 @@ static void import_edu(const char *name, const struct buffer *buf)
 		edu_verify_again(&edu, buf);
 	if (buf->vfio)
 		verify_failed_reset(&edu, buf);
-	printf("result: exporter=%s memory=%s route=%s reason=\"%s\" chunks=%s verified=%zu\n",
-	       name, record.memory, record.route, record.reason, record.chunks,
+	printf("result: exporter=%s ask=%s memory=%s route=%s reason=\"%s\" chunks=%s verified=%zu\n",
+	       name, p2p_answer(&answer), record.memory, record.route, record.reason, record.chunks,
 	       2 * buf->size);
 }
 

@@ -174,9 +174,10 @@ static inline void vfio_set_command(int vfio, __u16 bits, bool on)
 }
 
 /* Takes the first PCI device with that ID away from its driver. */
-static inline int vfio_open_pci(const char *device, int iommufd)
+/* The directory of the first PCI device with this ID, returns its address in there. */
+static inline char *pci_find(const char *device, char *sysfs, size_t size)
 {
-	char sysfs[128], path[160], *bdf = NULL;
+	char path[160], *bdf = NULL;
 	glob_t found;
 	size_t i;
 
@@ -189,12 +190,18 @@ static inline int vfio_open_pci(const char *device, int iommufd)
 		p2p_read_file(path, id, sizeof(id));
 		if (strncmp(id, device, 6))
 			continue;
-		snprintf(sysfs, sizeof(sysfs), "%s", found.gl_pathv[i]);
+		snprintf(sysfs, size, "%s", found.gl_pathv[i]);
 		bdf = strrchr(sysfs, '/') + 1;
 	}
 	globfree(&found);
 	if (!bdf)
 		die(device, -ENODEV);
+	return bdf;
+}
+
+static inline int vfio_open_pci(const char *device, int iommufd)
+{
+	char sysfs[128], *bdf = pci_find(device, sysfs, sizeof(sysfs));
 
 	/* It may have none. */
 	p2p_pci_write(bdf, "driver/unbind", bdf);

@@ -23,6 +23,7 @@
 static bool route_only;
 static int card, card_nr, buf;
 static struct p2p_dev edu;
+static struct dma_buf_query_reach answer;
 static char *map;
 
 /* A new buffer in VRAM, returns its handle. */
@@ -61,6 +62,12 @@ static size_t verify(void)
 	return SIZE;
 }
 
+/* Before something is mapped: what would come of it, says the kernel to anybody. */
+static void ask(const struct p2p_dev *dev)
+{
+	check("asking", p2p_ask_as_nobody(buf, dev->pci, 0, &answer));
+}
+
 static void report(const struct p2p_dev *dev, size_t right)
 {
 	struct dma_buf_edu_info info;
@@ -70,7 +77,10 @@ static void report(const struct p2p_dev *dev, size_t right)
 	expect("fdinfo agrees with the importer",
 	       p2p_fdinfo_agrees(buf, dev->pci, &info, &where));
 
-	printf("result: attach=\"%s\" ", info.reason);
+	expect("what was said before came true",
+	       p2p_came_true(&answer, info.reason, &where, info.nr_ranges));
+
+	printf("result: ask=%s attach=\"%s\" ", p2p_answer(&answer), info.reason);
 	if (info.map_error)
 		printf("error=%s ", strerrorname_np(-info.map_error));
 	else
@@ -106,6 +116,7 @@ static void evict(void)
 	expect("the buffer moved with its contents",
 	       !memcmp(before, after, SIZE));
 
+	ask(&edu);
 	report(&edu, verify());
 	for (i = 0; i < n; i++) {
 		struct drm_gem_close gem = { .handle = handles[i] };
@@ -122,19 +133,23 @@ static void pinned(void)
 	char byte;
 
 	check("a second edu", p2p_open_nth(&other, EDU_NODES, 1));
+	ask(&edu);
 	check("attaching", edu_attach(edu.fd, buf, DMA_BUF_EDU_PIN));
 	report(&edu, verify());
 
+	ask(&other);
 	check("attaching the other", edu_attach(other.fd, buf, 0));
 	expect("the other cannot read it",
 	       edu_read(other.fd, 0, &byte, 1) == -EREMOTEIO);
 	report(&other, 0);
 
 	/* Nothing was lost on the way. */
+	ask(&edu);
 	report(&edu, verify());
 
 	check("detaching", p2p_errno(ioctl(edu.fd, DMA_BUF_EDU_DETACH)));
 	edu = other;
+	ask(&edu);
 	report(&edu, verify());
 }
 
@@ -155,6 +170,7 @@ static void unplug(void)
 	report(&edu, 0);
 
 	check("detaching", p2p_errno(ioctl(edu.fd, DMA_BUF_EDU_DETACH)));
+	ask(&edu);
 	check("attaching again", edu_attach(edu.fd, buf, 0));
 	expect("does not help", edu_read(edu.fd, 0, &byte, 1) == -ENODEV);
 	report(&edu, 0);
@@ -194,6 +210,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 
+	ask(&edu);
 	check("attaching", edu_attach(edu.fd, buf, 0));
 	report(&edu, verify());
 	check("query", edu_query(edu.fd, &info));

@@ -197,8 +197,10 @@ static void check_revoke(int fd)
 
 int main(void)
 {
+	struct dma_buf_query_reach answer;
 	unsigned int verified = 0;
 	struct record record;
+	char sysfs[128];
 	int fd;
 
 	setup();
@@ -209,6 +211,8 @@ int main(void)
 	close(fd);
 
 	fd = export_bar(1);
+	check("asking", p2p_ask_as_nobody(fd, pci_find(EDU, sysfs, sizeof(sysfs)),
+					  DMA_BUF_REACH_PHYS, &answer));
 	check("mapping the buffer", map_dmabuf(fd));
 	read_record(fd, &record);
 	verified += check_copy(0);
@@ -224,7 +228,11 @@ int main(void)
 		      BAR_SIZE - BUF_OFFSET - BUF_SIZE);
 	check_revoke(fd);
 
-	printf("result: attach=\"%s\" memory=peer route=physical chunks=1 verified=%u system=0 confined=yes\n",
-	       record.attach, verified);
+	expect("what was said before came true",
+	       answer.memory == DMA_BUF_MEMORY_PEER &&
+	       !strcmp(p2p_reason_token(answer.reason), record.attach));
+
+	printf("result: ask=%s attach=\"%s\" memory=peer route=physical chunks=1 verified=%u system=0 confined=yes\n",
+	       p2p_answer(&answer), record.attach, verified);
 	return 0;
 }
