@@ -174,7 +174,7 @@ static bool refused_for_bouncing(int buf, const char *pci)
 
 	if (p2p_fdinfo(buf, text, sizeof(text)))
 		return false;
-	snprintf(want, sizeof(want), "\nmap:\t%s error=", pci);
+	snprintf(want, sizeof(want), "\nfailed:\t%s error=", pci);
 	line = strstr(text, want);
 	if (!line)
 		return false;

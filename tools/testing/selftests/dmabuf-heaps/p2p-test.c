@@ -3,17 +3,20 @@
  * Moves random bytes between two devices through a dma-buf and prints how that
  * went, one line for each place the buffer was in:
  *
- *	result: attach="reachable" peer2peer=yes memory=peer route=iova
- *		reason="reachable" chunks=3 ranges=1 verified=12288 system=0
- *		confined=yes
+ *	result: ask=peer/iova/one attach=reachable peer2peer=yes memory=peer
+ *		route=iova reason=reachable chunks=3 ranges=1 verified=12288
+ *		system=0 confined=yes
  *
+ * ask is what the kernel said when a user without any rights asked before: the
+ * memory that the device would get, how, and whether that would be one range.
  * attach is the record of the attachment, reason that of the mapping. verified
  * counts the bytes of the buffer that were right, as the importer read them and
  * as it wrote them, and system those of them that lay in system memory. confined
  * says if a DMA beyond the end did nothing but fault; without an IOMMU that
  * translates nothing stops it, and it is not tried.
  *
- * Fails if a byte is wrong or fdinfo does not agree with the importer.
+ * Fails if a byte is wrong, if fdinfo does not agree with the importer, or if what
+ * was said before did not come true.
  */
 #define _GNU_SOURCE
 
@@ -29,6 +32,8 @@
 #define NR_PAGES	3
 
 static struct p2p_dev bar, edu;
+static struct dma_buf_query_reach answer;
+static __u32 question;
 static bool route_only;
 static int buf;
 static size_t size;
@@ -96,6 +101,11 @@ static const char *confined(void)
 	return ret ? "yes" : "no";
 }
 
+static void ask(__u32 flags)
+{
+	check("asking", p2p_ask_as_nobody(buf, edu.pci, flags, &answer));
+}
+
 static void run(void)
 {
 	struct dma_buf_edu_info info;
@@ -107,12 +117,14 @@ static void run(void)
 	check("query", edu_query(edu.fd, &info));
 	if (!p2p_fdinfo_agrees(buf, edu.pci, &info, &where))
 		die("fdinfo does not agree with the importer", 0);
+	if (!p2p_came_true(&answer, info.reason, &where, info.nr_ranges))
+		die("what was said before did not come true", 0);
 	end = confined();
 
-	printf("result: attach=\"%s\" peer2peer=%s memory=%s route=%s ",
-	       info.reason, info.peer2peer ? "yes" : "no", where.memory,
-	       where.route);
-	printf("reason=\"%s\" chunks=%llu ranges=%llu ", where.reason,
+	printf("result: ask=%s ", p2p_answer(&answer));
+	printf("attach=%s peer2peer=%s memory=%s route=%s ", info.reason,
+	       info.peer2peer ? "yes" : "no", where.memory, where.route);
+	printf("reason=%s chunks=%llu ranges=%llu ", where.reason,
 	       where.nr_chunks, (unsigned long long)info.nr_ranges);
 	if (route_only)
 		printf("verified=route-only ");
@@ -130,6 +142,7 @@ static void move(enum dma_buf_bar_place place)
 	check("moving the buffer", bar_move(bar.fd, buf, place));
 	check("reading as the CPU", cpu_read(buf, map, after, size));
 	compare("moving the buffer", before, after);
+	ask(question);
 	run();
 }
 
@@ -152,9 +165,11 @@ int main(int argc, char **argv)
 		switch (opt) {
 		case 'n':
 			flags = DMA_BUF_EDU_NO_PEER2PEER;
+			question = DMA_BUF_REACH_NO_PEER2PEER;
 			break;
 		case 's':
 			flags = DMA_BUF_EDU_STATIC;
+			question = DMA_BUF_REACH_NO_PEER2PEER;
 			break;
 		case 'm':
 			moves = true;
@@ -179,6 +194,7 @@ int main(int argc, char **argv)
 	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
 	if (map == MAP_FAILED)
 		die("mapping the buffer", -errno);
+	ask(question);
 	check("attaching", edu_attach(edu.fd, buf, flags));
 
 	run();

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -22,6 +24,10 @@
 #include <linux/udmabuf.h>
 
 #include "../../../../samples/dma-buf/dma-buf-sample.h"
+
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#endif
 
 #define BAR_NODES	"/dev/dma-buf-bar-"
 #define EDU_NODES	"/dev/dma-buf-edu-"
@@ -298,18 +304,17 @@ static inline bool p2p_fdinfo_map(const char *text, const char *pci,
 	const char *line;
 
 	memset(map, 0, sizeof(*map));
+	snprintf(name, sizeof(name), "\nfailed:\t%s ", pci);
+	line = strstr(text, name);
+	if (line)
+		return sscanf(line + strlen(name), "error=%d reason=%63s",
+			      &map->error, map->reason) == 2;
 	snprintf(name, sizeof(name), "\nmap:\t%s ", pci);
 	line = strstr(text, name);
-	if (!line)
-		return false;
-	line += strlen(name);
-	if (sscanf(line, "error=%d reason=%63[^\n]", &map->error,
-		   map->reason) == 2)
-		return true;
-	return sscanf(line,
-		      "memory=%15s route=%19s chunks=%llu reason=%63[^\n]",
-		      map->memory, map->route, &map->nr_chunks,
-		      map->reason) == 4;
+	return line && sscanf(line + strlen(name),
+			      "memory=%15s route=%19s chunks=%llu reason=%63s",
+			      map->memory, map->route, &map->nr_chunks,
+			      map->reason) == 4;
 }
 
 /*
@@ -327,7 +332,7 @@ static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
 	if (p2p_fdinfo(fd, text, sizeof(text)))
 		return false;
 
-	snprintf(attach, sizeof(attach), "\nattach:\t%s peer2peer=%s reason=%s\n",
+	snprintf(attach, sizeof(attach), "\nattach:\t%s peer2peer=%s reason=%s (",
 		 pci, info->peer2peer ? "yes" : "no", info->reason);
 	mapped = p2p_fdinfo_map(text, pci, map);
 	if (!strstr(text, attach) ||
@@ -338,6 +343,139 @@ static inline bool p2p_fdinfo_agrees(int fd, const char *pci,
 	       (map->nr_chunks == info->nr_chunks &&
 		!info->peer == !!strcmp(map->memory, "peer"));
 }
+
+/* What a number of the uapi is called in fdinfo */
+static inline const char *p2p_reason_token(__u32 reason)
+{
+	static const char * const tokens[] = {
+		"reachable", "private-link", "physical", "importer", "exporter",
+		"not-pci", "map-ops", "no-provider", "no-kernel", "no-route",
+		"not-revocable", "revoked", "suspended", "compressed", "veto",
+		"system", "pinned", "outside-bar", "dma-mask", "bounce",
+		"bounce-shared", "override", "error",
+	};
+
+	return reason < ARRAY_SIZE(tokens) ? tokens[reason] : "?";
+}
+
+static inline const char *p2p_route_token(__u32 route)
+{
+	static const char * const tokens[] = {
+		"none", "bus-address", "iova", "per-run", "map-sg",
+	};
+
+	return route < ARRAY_SIZE(tokens) ? tokens[route] : "?";
+}
+
+static inline const char *p2p_memory_token(__u32 memory)
+{
+	static const char * const tokens[] = {
+		"none", "peer", "system", "bounced",
+	};
+
+	return memory < ARRAY_SIZE(tokens) ? tokens[memory] : "?";
+}
+
+/* Some programs are compiled for kernels without it, too. */
+#ifdef DMA_BUF_IOCTL_QUERY_REACH
+/* @pci as the kernel names a device, 0000:01:00.0 */
+static inline int p2p_ask(int fd, const char *pci, __u32 flags,
+			  struct dma_buf_query_reach *answer)
+{
+	unsigned int domain, bus, dev, fn;
+
+	if (sscanf(pci, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) != 4)
+		return -EINVAL;
+	*answer = (struct dma_buf_query_reach) {
+		.size = sizeof(*answer), .flags = flags, .domain = domain,
+		.bus = bus, .devfn = dev << 3 | fn,
+	};
+	return p2p_errno(ioctl(fd, DMA_BUF_IOCTL_QUERY_REACH, answer));
+}
+
+/* The same, as a user who has nothing but the descriptor. */
+static inline int p2p_ask_as_nobody(int fd, const char *pci, __u32 flags,
+				    struct dma_buf_query_reach *answer)
+{
+	int pipes[2], ret, status;
+	pid_t pid;
+
+	if (pipe(pipes))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		ret = setgroups(0, NULL) ?: setresgid(65534, 65534, 65534) ?:
+		      setresuid(65534, 65534, 65534);
+		ret = ret ? -errno : p2p_ask(fd, pci, flags, answer);
+		if (write(pipes[1], answer, sizeof(*answer)) != sizeof(*answer))
+			ret = -EPIPE;
+		_exit(-ret);
+	}
+	close(pipes[1]);
+	ret = read(pipes[0], answer, sizeof(*answer)) == sizeof(*answer) ? 0 : -EPIPE;
+	close(pipes[0]);
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status) ?: ret;
+}
+
+/* The buffer does not lie where the device would reach it, or only just not. */
+static inline bool p2p_fell_back(const char *reason)
+{
+	static const char * const reasons[] = {
+		"system", "pinned", "outside-bar", "dma-mask", "bounce", "map-ops",
+		"revoked", "suspended",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(reasons); i++)
+		if (!strcmp(reason, reasons[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Is what the kernel said before what came of it? @nr_ranges are those that are
+ * contiguous for the device.
+ */
+static inline bool p2p_came_true(const struct dma_buf_query_reach *answer,
+				 const char *attach, const struct p2p_map *map,
+				 unsigned long long nr_ranges)
+{
+	const char *route = p2p_route_token(answer->route);
+	bool peer = answer->memory == DMA_BUF_MEMORY_PEER;
+
+	if (strcmp(p2p_reason_token(answer->reason), attach))
+		return false;
+	if (map->error)
+		return p2p_fell_back(map->reason) || !strcmp(map->reason, attach);
+	if (peer && strcmp(map->memory, "peer"))
+		return p2p_fell_back(map->reason);
+	if (!peer == !strcmp(map->memory, "peer"))
+		return false;
+	if (!strcmp(map->memory, "bounced") &&
+	    answer->memory != DMA_BUF_MEMORY_BOUNCED)
+		return false;
+	/* One run is mapped by itself, whatever would have been done with more. */
+	if (strcmp(route, map->route) &&
+	    (strcmp(route, "iova") || strcmp(map->route, "per-run") ||
+	     map->nr_chunks != 1))
+		return false;
+	return answer->contiguous == DMA_BUF_CONTIGUOUS_UNKNOWN ||
+	       (answer->contiguous == DMA_BUF_CONTIGUOUS_YES) == (nr_ranges == 1);
+}
+
+/* The answer in a word, memory/route/is it one range? */
+static inline const char *p2p_answer(const struct dma_buf_query_reach *answer)
+{
+	static const char * const contiguous[] = { "unknown", "parts", "one" };
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s/%s/%s", p2p_memory_token(answer->memory),
+		 p2p_route_token(answer->route), contiguous[answer->contiguous % 3]);
+	return text;
+}
+#endif
 
 /* Does an IOMMU translate what the device sends? */
 static inline bool p2p_translated(const char *pci)
