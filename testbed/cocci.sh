@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # The semantic patches of scripts/coccinelle/dma-buf: each finds what is marked
 # "match" in a file of testbed/cocci/ and nothing else, in the modes that "make
-# coccicheck" uses, and nothing in the drivers of the patched tree.
+# coccicheck" uses, and nothing in the drivers of the patched tree. After "match:"
+# is a part of what it has to say.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 need spatch
@@ -36,16 +37,28 @@ same() {
 
 for file in "$TESTS"/*.c; do
 	name=$(basename "$file" .c) rule=${name%%-*}
-	marked=$(grep -n '/\* match \*/' "$file" | cut -d: -f1)
-	found=$(check report "$rule" "$file" | cut -d: -f2 | sort -n)
+	marked=$(grep -nE '/\* match[: ]' "$file" | cut -d: -f1)
+	said=$(check report "$rule" "$file")
+	found=$(cut -d: -f2 <<<"$said" | sort -n)
 	same "$name: report" "$marked" "$found"
-	found=$(check context "$rule" "$file" | grep -c '^-.*/\* match \*/')
+	while IFS=: read -r line text; do
+		same "$name: line $line says $text" 1 "$(grep -cF "$text" <<<"$(grep ":$line:" <<<"$said")")"
+	done < <(sed -n 's|.*/\* match: \(.*\) \*/.*|\1|; t found; d; :found; =; p' "$file" | paste -d: - -)
+	found=$(check context "$rule" "$file" | grep -cE '^-.*/\* match[: ]')
 	same "$name: context" "$(wc -l <<<"$marked")" "$found"
 done
 
-spatch --very-quiet --no-scanner -D patch --no-includes -o "$tmp/after" \
-	--cocci-file "$RULES/convert.cocci" "$TESTS/convert.c" >/dev/null
+said=$(spatch --very-quiet --no-scanner -D patch --no-includes -o "$tmp/after" \
+	--cocci-file "$RULES/convert.cocci" "$TESTS/convert.c")
 same "convert: patch" "$(<"$TESTS/convert.after")" "$(cat "$tmp/after")"
+left=$(grep '^static struct sg_table \*.*match' "$tmp/after" | sed 's/.*\*\([a-z_]*\)(.*/\1/')
+same "convert: says what it leaves alone" "$left" "$(sed -n 's/.*: \([a-z_]*\)() is left alone.*/\1/p' <<<"$said")"
+
+# As the guide has it, from within the tree and for a module that is somewhere else
+cp "$TESTS/p2p-helper.c" "$tmp/"
+found=$(make -s -C "$TREE" coccicheck MODE=report M="$(realpath --relative-to="$TREE" "$tmp")" \
+	COCCI=scripts/coccinelle/dma-buf/p2p.cocci 2>&1 | grep -c 'p2p-helper.c:.*ERROR')
+same "coccicheck: a relative M= and COCCI=" "$(grep -c '/\* match' "$TESTS/p2p-helper.c")" "$found"
 
 # Everything that a rule could say anything about
 dirs=(drivers/accel drivers/dma-buf drivers/gpu/drm drivers/infiniband/core drivers/iommu/iommufd
@@ -59,4 +72,6 @@ for rule in page list p2p convert; do
 done
 found=$(check patch convert "${files[@]}" 2>&1)
 same "convert: leaves what is converted alone" "" "$found"
+mapfile -t files < <(grep -rlE --include='*.c' 'dma_buf_((un)?map_attachment|list_(un)?map)\(' drivers samples net io_uring)
+same "lock: ${#files[@]} importers of the tree" "" "$(check report lock "${files[@]}" 2>&1)"
 totals

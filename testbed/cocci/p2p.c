@@ -31,7 +31,7 @@ static struct dma_buf_list *maps_the_bar(struct dma_buf_attachment *attach,
 				    dir, exp->attrs | DMA_ATTR_MMIO);
 		break;
 	default:
-		addr = dma_map_resource(attach->dev, exp->phys,		/* match */
+		addr = dma_map_resource(attach->dev, exp->phys,		/* match: carve-out by dma_buf_list_from_phys() */
 					exp->size, dir, 0);
 	}
 	return own_list(addr);

@@ -452,7 +452,7 @@ static void setup_buffer(const struct header *head, struct input *in)
 		buffer.has_pages = model_system_pfn(PHYS_PFN(vecs[0].paddr));
 	if (kind == KIND_COHERENT)
 		hw.attrs = DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_BOUNCE;
-	else if (kind == KIND_BAR || (kind == KIND_PHYS && head->flags & 2))
+	else if (kind == KIND_BAR || kind == KIND_PHYS)
 		hw.attrs |= DMA_ATTR_MMIO;
 
 	limit_parts();
@@ -534,7 +534,7 @@ static struct dma_buf_list *build(unsigned int bad, unsigned long attrs)
 		return dma_buf_list_from_sgt(attach, &buffer.table, dir, attrs);
 	case KIND_PHYS:
 		return dma_buf_list_from_phys(attach, buffer.vecs, buffer.nr, dir,
-					      attrs);
+					      attrs & ~DMA_ATTR_MMIO);
 	case KIND_BAR:
 		return dma_buf_list_from_bar(attach, provider, buffer.vecs,
 					     buffer.nr, dir,
