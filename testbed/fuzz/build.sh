@@ -28,7 +28,7 @@ esac
 flags=(-g -O1 -std=gnu11 -Wall -Werror -fno-omit-frame-pointer
        -fsanitize=address -fsanitize=undefined -fno-sanitize=pointer-overflow -fno-sanitize-recover=all
        -I"$OUT/include" -I"$TOP/include" -I"$DRIVER" -I"$SRC" "$@")
-sources=("$DRIVER"/dma-buf-{from,list,map,sgt,unmap,walk}.c)
+sources=("$DRIVER"/dma-buf-{from,iommu,list,map,sgt,unmap,walk}.c)
 
 rm -rf "$OUT/include"
 grep -hoE '#include <(linux|kunit)/[^>]*>' "${sources[@]}" "$DRIVER/dma-buf-internal.h" \

@@ -57,11 +57,16 @@ static const struct piece *piece_at(u64 pos)
 	return &pieces[low];
 }
 
-static u64 dma_at(u64 pos)
+u64 dma_at(u64 pos)
 {
 	const struct piece *piece = piece_at(pos);
 
 	return piece->dma + ((pos - piece->pos) << PAGE_SHIFT);
+}
+
+u64 range_end_at(u64 pos)
+{
+	return piece_at(pos)->range_end;
 }
 
 /* Every page of @chunk, which starts at @pos, reaches the memory that it should. */
@@ -85,6 +90,7 @@ static void check_reached(const struct dma_buf_list *list,
 static void check_phys(const struct dma_buf_list *list)
 {
 	bool linear = list->route == DMA_BUF_ROUTE_BUS_ADDR || hw.skipped ||
+		      hw.phys ||
 		      (list->route == DMA_BUF_ROUTE_PER_RUN && hw.linear);
 	bool kept = linear || model_keeps_phys(list->route);
 
@@ -103,7 +109,7 @@ static void check_page(const struct dma_buf_list *list,
 
 	expect(!chunk->page == !list->has_pages);
 	/* What is mapped by one call is one chunk. */
-	if (list->phys && list->route != DMA_BUF_ROUTE_MAP_SG)
+	if (list->phys && !list->peer && list->route != DMA_BUF_ROUTE_MAP_SG)
 		expect(chunk->npages == part_at(pos));
 	if (!chunk->page)
 		return;
@@ -146,7 +152,6 @@ static bool read_pieces(const struct dma_buf_list *list)
 		npages_all += chunk.npages;
 	}
 	expect(npages_all == total_pages);
-	expect(dma_buf_list_npages(list) == total_pages);
 	return true;
 }
 
@@ -319,7 +324,7 @@ static void step_block(struct reader *reader, u64 size)
 }
 
 /* A position in the list, at or near a border of something or beyond the end */
-static u64 choose_pos(struct input *in)
+u64 choose_pos(struct input *in)
 {
 	u8 how = input_byte(in), what = input_byte(in);
 	u64 pos = 0;
@@ -410,6 +415,8 @@ static void check_route(const struct dma_buf_list *list)
 
 	if (!total_pages)
 		route = DMA_BUF_ROUTE_NONE;
+	else if (hw.phys)
+		route = DMA_BUF_ROUTE_PHYS;
 	else if (buffer.kind == KIND_BAR &&
 		 buffer.attach.p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR)
 		route = DMA_BUF_ROUTE_BUS_ADDR;
@@ -423,6 +430,7 @@ static void check_route(const struct dma_buf_list *list)
 	expect(list->bounced == hw.again);
 	expect(list->attach == (buffer.attach.dmabuf ? &buffer.attach : NULL));
 	expect(dma_buf_list_is_peer(list) == (buffer.kind == KIND_BAR));
+	expect(dma_buf_list_npages(list) == total_pages);
 	expect(dma_buf_list_nchunks(list) == count_chunks(route));
 	if (route == DMA_BUF_ROUTE_PER_RUN)
 		expect(hw.skipped || hw.done == total_pages);
@@ -434,6 +442,9 @@ void check_list(const struct dma_buf_list *list, const struct input *script)
 
 	check_route(list);
 	check_phys(list);
+	check_domain(list, *script);
+	if (list->route == DMA_BUF_ROUTE_PHYS)
+		return check_no_addresses(list);
 	if (!read_pieces(list))
 		return;
 	find_ranges();
@@ -442,12 +453,13 @@ void check_list(const struct dma_buf_list *list, const struct input *script)
 	check_block_size(list, U64_MAX);
 	check_block_size(list, 0);
 	run_script(list, &in);
+	check_importer(list, *script);
 }
 
 /* What needs syncing is synced once, each page in order. */
 void check_sync(const struct dma_buf_list *list)
 {
-	bool skip = list->attrs & DMA_ATTR_MMIO || !hw.need_sync;
+	bool skip = list->attrs & DMA_ATTR_MMIO || !hw.need_sync || hw.phys;
 	bool table = list->route == DMA_BUF_ROUTE_MAP_SG;
 	int i;
 

@@ -309,6 +309,7 @@ static void setup_hardware(const struct header *head)
 					     65535, 4095, BIT(24) - 1),
 		},
 		.iommu = head->hw & 1,
+		.phys = head->config & 128,
 		.map_ops = head->hw & 2,
 		.coherent = !(head->config & 2),
 		.need_sync = head->config & 0x12,
@@ -411,6 +412,7 @@ static void setup_buffer(const struct header *head, struct input *in)
 	unsigned long nr = decode_runs(in, head, vecs);
 	bool table = kind == KIND_SGT || kind == KIND_COHERENT;
 	unsigned int verdict = 0;
+	static const struct dma_buf_attach_ops phys_ops = { .phys_only = true };
 
 	buffer = (struct buffer) {
 		.kind = kind,
@@ -424,9 +426,11 @@ static void setup_buffer(const struct header *head, struct input *in)
 				  NULL : &buffer.dmabuf,
 			.dev = &hw.dev,
 			.wants_runs = head->flags & 4,
+			.importer_ops = hw.phys ? &phys_ops : NULL,
 			.peer2peer = true,
-			.p2p.owner = &hw.owner,
-			.p2p.map_type = head->flags & 1 ?
+			.p2p.owner = hw.phys ? NULL : &hw.owner,
+			.p2p.map_type = hw.phys ? PCI_P2PDMA_MAP_NOT_SUPPORTED :
+					head->flags & 1 ?
 					PCI_P2PDMA_MAP_BUS_ADDR :
 					PCI_P2PDMA_MAP_THRU_HOST_BRIDGE,
 		},
@@ -500,12 +504,16 @@ static void spoil(unsigned int bad, enum dma_data_direction *dir,
 		if (!bar)
 			return;
 		*provider = NULL;
+		if (hw.phys)
+			return;
 		hw.may_warn = true;
 		return model_must_fail(EINVAL);
 	case BAD_OTHER_PROVIDER:
 		if (!bar)
 			return;
 		buffer.provider.owner = &hw.dev;
+		if (hw.phys)
+			return;
 		hw.may_warn = true;
 		return model_must_fail(EINVAL);
 	case BAD_ENTRY:
@@ -571,7 +579,9 @@ static void use_list(struct dma_buf_list *list, const struct header *head,
 	check_sync(list);
 	hw.alloc_fail_at = head->alloc_fail_later ?
 			   hw.allocs + head->alloc_fail_later : 0;
-	check_bridge(list);
+	/* The core does not make a table for such importers. */
+	if (!hw.phys)
+		check_bridge(list);
 }
 
 static void run(const struct header *head, struct input *in)

@@ -103,6 +103,7 @@ extern u64 total_pages;
  * @attrs: what the exporter maps with
  * @dir: direction of the DMA
  * @iommu: the DMA API uses an IOMMU for @dev
+ * @phys: there is no device, the importer maps into an IOMMU domain only
  * @map_ops: @dev has dma_map_ops of its own
  * @coherent: it sees what is in the caches
  * @identity: nothing has to be called for RAM
@@ -149,6 +150,7 @@ struct model {
 	enum dma_data_direction dir;
 
 	bool iommu;
+	bool phys;
 	bool map_ops;
 	bool coherent;
 	bool identity;
@@ -251,6 +253,12 @@ static inline u64 pick(const u64 *from, unsigned int n, u8 which)
 	     sizeof((const u64 []) { __VA_ARGS__ }) / sizeof(u64), which)
 
 void check_list(const struct dma_buf_list *list, const struct input *script);
+u64 dma_at(u64 pos);
+u64 range_end_at(u64 pos);
+u64 choose_pos(struct input *in);
+void check_importer(const struct dma_buf_list *list, struct input in);
+void check_no_addresses(const struct dma_buf_list *list);
+void check_domain(const struct dma_buf_list *list, struct input in);
 void check_sync(const struct dma_buf_list *list);
 void check_bridge(struct dma_buf_list *list);
 

@@ -82,7 +82,7 @@ void model_refuse(int error)
 /* Are there copies that make bouncing right? */
 bool model_may_bounce(void)
 {
-	if (hw.attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
+	if (hw.phys || hw.attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
 		return false;
 	if (hw.max_mapping == SIZE_MAX)
 		return false;
@@ -106,6 +106,8 @@ u64 model_max_pages(void)
 {
 	u64 max = RUN_MAX;
 
+	if (hw.phys)
+		return max;
 	if (hw.again)
 		max = min(max, (u64)hw.max_mapping >> PAGE_SHIFT);
 	if (buffer.has_pages)
@@ -121,7 +123,7 @@ bool model_wants_iova(void)
 	bool bus = buffer.kind == KIND_BAR &&
 		   buffer.attach.p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR;
 
-	return hw.iommu && hw.granule <= PAGE_SIZE && !hw.map_ops && !bus &&
+	return hw.iommu && !hw.phys && hw.granule <= PAGE_SIZE && !hw.map_ops && !bus &&
 	       !(hw.attrs & DMA_ATTR_CC_SHARED) &&
 	       total_pages && part_at(0) < total_pages;
 }
@@ -131,10 +133,10 @@ bool model_keeps_phys(enum dma_buf_route route)
 {
 	const struct dma_buf *dmabuf = buffer.attach.dmabuf;
 
+	if (buffer.attach.wants_runs)
+		return true;
 	if (buffer.kind == KIND_BAR)
 		return false;
-	if (dmabuf && buffer.attach.wants_runs)
-		return true;
 	return route == DMA_BUF_ROUTE_IOVA && !hw.coherent &&
 	       !(hw.attrs & DMA_ATTR_MMIO) &&
 	       (!(model_attrs() & DMA_ATTR_SKIP_CPU_SYNC) ||
@@ -158,7 +160,7 @@ static void expect_made_with(const struct device *dev,
 static void begin_call(void)
 {
 	expect(++hw.unpaused <= MAX_UNPAUSED);
-	expect(!hw.skipped);
+	expect(!hw.skipped && !hw.phys);
 	if (!hw.refused || hw.again)
 		return;
 
@@ -374,7 +376,7 @@ static bool has_generic_memory(void)
 bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 {
 	expect_device(dev);
-	expect(!hw.asked && attrs == model_attrs());
+	expect(!hw.asked && !hw.phys && attrs == model_attrs());
 	hw.asked = true;
 	hw.skipped = hw.identity && !has_generic_memory() &&
 		     !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_CC_SHARED)) &&

@@ -72,6 +72,7 @@ typedef u64 dma_addr_t;
 	__auto_type __b = (b);						\
 	__a < __b ? __a : __b;						\
 })
+#define min3(a, b, c)	min(min(a, b), c)
 #define max(a, b) ({							\
 	__auto_type __a = (a);						\
 	__auto_type __b = (b);						\
@@ -130,6 +131,7 @@ bool fatal_signal_pending(const void *task);
 
 /* Memory. The size that was asked for is what the sanitizer watches over. */
 
+typedef int gfp_t;
 #define GFP_KERNEL	0
 #define __GFP_RETRY_MAYFAIL 0
 #define __GFP_NOWARN	0
@@ -263,6 +265,11 @@ enum pci_p2pdma_map_type {
 };
 struct pci_dev;
 
+struct iommu_domain;
+#define IOMMU_READ	BIT(0)
+#define IOMMU_CACHE	BIT(2)
+#define IOMMU_MMIO	BIT(4)
+
 /* A dma-buf */
 
 struct list_head {
@@ -296,7 +303,12 @@ struct dma_buf {
 	const struct dma_buf_ops *ops;
 };
 
+struct dma_buf_attach_ops {
+	bool phys_only;
+};
+
 struct dma_buf_attachment {
+	const struct dma_buf_attach_ops *importer_ops;
 	struct dma_buf *dmabuf;
 	struct device *dev;
 	bool peer2peer;
