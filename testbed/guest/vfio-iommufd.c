@@ -5,7 +5,8 @@
  * drives edu's DMA engine through its BAR.
  *
  * Checks that bytes arrive in both directions, that a write past either end of
- * the mapping changes nothing, and that a revoked buffer cannot be reached.
+ * the mapping changes nothing, and that a revoked buffer cannot be reached, nor one
+ * whose device is being reset; with one range, and with three.
  */
 #define _GNU_SOURCE
 #include "guest.h"
@@ -37,6 +38,8 @@ static struct device edu, vram;
 static int iommufd;
 static uint32_t ioas;
 static uint8_t *sys;			/* system memory that edu can reach */
+static uint8_t *buf;			/* the buffer */
+static size_t last;			/* where it ends in the BAR */
 
 static void map_bar(struct device *dev, unsigned int bar, size_t size)
 {
@@ -46,26 +49,44 @@ static void map_bar(struct device *dev, unsigned int bar, size_t size)
 		die("mapping the BAR", -errno);
 }
 
-static int export_bar(unsigned int nr_ranges)
+/* One range, or three that do not touch and are not in order */
+static const struct vfio_region_dma_range whole[] = {
+	{ BUF_OFFSET, BUF_SIZE },
+}, pieces[] = {
+	{ BUF_OFFSET + 0x18000, 0x4000 },
+	{ BUF_OFFSET, 0x8000 },
+	{ BUF_OFFSET + 0x10000, 0x4000 },
+};
+
+/* Exports them, and makes @buf of them what the buffer is for the CPU. */
+static int export_bar(const struct vfio_region_dma_range *ranges, unsigned int nr)
 {
 	struct {
 		struct vfio_device_feature feature;
 		struct vfio_device_feature_dma_buf buf;
-		struct vfio_region_dma_range ranges[2];
+		struct vfio_region_dma_range ranges[3];
 	} arg = {
 		.feature.argsz = sizeof(arg),
 		.feature.flags = VFIO_DEVICE_FEATURE_GET |
 				 VFIO_DEVICE_FEATURE_DMA_BUF,
 		.buf.region_index = VFIO_PCI_BAR2_REGION_INDEX,
 		.buf.open_flags = O_RDWR | O_CLOEXEC,
-		.buf.nr_ranges = nr_ranges,
+		.buf.nr_ranges = nr,
 	};
+	off_t bar = vfio_region(vram.fd, VFIO_PCI_BAR2_REGION_INDEX);
+	uint8_t *at;
 	unsigned int i;
 
-	for (i = 0; i < nr_ranges; i++) {
-		arg.ranges[i].offset = BUF_OFFSET + i * (BUF_SIZE / nr_ranges);
-		arg.ranges[i].length = BUF_SIZE / nr_ranges;
+	buf = mmap(NULL, BUF_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	expect("room for the buffer", buf != MAP_FAILED);
+	for (i = 0, at = buf; i < nr; at += ranges[i++].length) {
+		arg.ranges[i] = ranges[i];
+		expect("mapping a range",
+		       mmap(at, ranges[i].length, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_FIXED, vram.fd,
+			    bar + ranges[i].offset) == at);
 	}
+	last = ranges[nr - 1].offset + ranges[nr - 1].length;
 	return call("exporting", vram.fd, VFIO_DEVICE_FEATURE, &arg);
 }
 
@@ -84,7 +105,21 @@ static int map_dmabuf(int fd)
 	return p2p_errno(ioctl(iommufd, IOMMU_IOAS_MAP_FILE, &map));
 }
 
-static void setup(void)
+/* IOMMU_OPTION_HUGE_PAGES: each page is mapped on its own. */
+static void small_pages(void)
+{
+	struct iommu_option option = {
+		.size = sizeof(option),
+		.option_id = IOMMU_OPTION_HUGE_PAGES,
+		.op = IOMMU_OPTION_OP_SET,
+		.object_id = ioas,
+		.val64 = 0,
+	};
+
+	call("IOMMU_OPTION_HUGE_PAGES", iommufd, IOMMU_OPTION, &option);
+}
+
+static void setup(bool small)
 {
 	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
 	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach) };
@@ -106,6 +141,8 @@ static void setup(void)
 
 	call("allocating an address space", iommufd, IOMMU_IOAS_ALLOC, &alloc);
 	ioas = alloc.out_ioas_id;
+	if (small)
+		small_pages();
 	attach.pt_id = ioas;
 	call("attaching edu to it", edu.fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 
@@ -147,28 +184,35 @@ static void copy(uint64_t to, uint64_t from)
 
 static unsigned int check_copy(uint64_t offset)
 {
-	uint8_t *bar = vram.bar + BUF_OFFSET + offset;
-
 	p2p_random(sys, CHUNK);
-	p2p_random(bar, CHUNK);
+	p2p_random(buf + offset, CHUNK);
 	copy(BUF_IOVA + offset, SYS_IOVA);
-	expect("the right bytes are in the BAR", !memcmp(bar, sys, CHUNK));
+	expect("the right bytes are in the BAR", !memcmp(buf + offset, sys, CHUNK));
 
-	p2p_random(bar, CHUNK);
+	p2p_random(buf + offset, CHUNK);
 	copy(SYS_IOVA, BUF_IOVA + offset);
-	expect("the right bytes come from the BAR", !memcmp(sys, bar, CHUNK));
+	expect("the right bytes come from the BAR", !memcmp(sys, buf + offset, CHUNK));
 	return 2 * CHUNK;
 }
 
-/* A write to @iova must leave the BAR alone from @from on for @size bytes. */
-static void check_blocked(const char *what, uint64_t iova, size_t from, size_t size)
+/* A write to @iova must leave the BAR alone but for @size bytes before @end. */
+static void check_blocked(const char *what, uint64_t iova, size_t end, size_t size)
 {
 	static uint8_t before[BAR_SIZE];
 
 	p2p_random(sys, CHUNK);
 	memcpy(before, vram.bar, BAR_SIZE);
 	copy(iova, SYS_IOVA);
-	expect(what, !memcmp(before + from, vram.bar + from, size));
+	expect(what, !memcmp(before, vram.bar, end - size) &&
+		     !memcmp(before + end, vram.bar + end, BAR_SIZE - end));
+}
+
+static bool is_mapped(int fd)
+{
+	struct record record;
+
+	read_record(fd, &record);
+	return record.route[0];
 }
 
 static void check_revoke(int fd)
@@ -182,6 +226,7 @@ static void check_revoke(int fd)
 
 	/* Without memory decoding nobody may touch the BAR: vfio revokes. */
 	vfio_set_command(vram.fd, PCI_COMMAND_MEMORY, false);
+	expect("iommufd lets go of what is revoked", !is_mapped(fd));
 	call("unmapping the revoked buffer", iommufd, IOMMU_IOAS_UNMAP, &unmap);
 	expect("a revoked buffer cannot be mapped", map_dmabuf(fd) == -ENODEV);
 	vfio_set_command(vram.fd, PCI_COMMAND_MEMORY, true);
@@ -191,48 +236,80 @@ static void check_revoke(int fd)
 	/* Once revoked it stays so, also when the memory is back. */
 	vfio_set_command(vram.fd, PCI_COMMAND_MEMORY, false);
 	vfio_set_command(vram.fd, PCI_COMMAND_MEMORY, true);
-	check_blocked("a write after revoke changes nothing", BUF_IOVA, 0,
-		      BAR_SIZE);
+	expect("iommufd does not come back by itself", !is_mapped(fd));
+	check_blocked("a write after revoke changes nothing", BUF_IOVA, 0, 0);
+	call("unmapping what is gone", iommufd, IOMMU_IOAS_UNMAP, &unmap);
 }
 
-int main(void)
+/* The memory is back as soon as the reset is over, but not for who had it mapped. */
+static void check_reset(int fd)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap),
+		.ioas_id = ioas,
+		.iova = BUF_IOVA,
+		.length = BUF_SIZE,
+	};
+
+	check("mapping the buffer", map_dmabuf(fd));
+	check_copy(0);
+	expect("it is mapped", is_mapped(fd));
+	call("resetting the device", vram.fd, VFIO_DEVICE_RESET, NULL);
+	expect("a reset revokes", !is_mapped(fd));
+	check_blocked("a write after a reset changes nothing", BUF_IOVA, 0, 0);
+	call("unmapping what was reset", iommufd, IOMMU_IOAS_UNMAP, &unmap);
+	check("mapping it again", map_dmabuf(fd));
+	check_copy(0);
+	call("unmapping it again", iommufd, IOMMU_IOAS_UNMAP, &unmap);
+}
+
+static void run(const struct vfio_region_dma_range *ranges, unsigned int nr)
 {
 	struct dma_buf_query_reach answer;
-	unsigned int verified = 0;
+	unsigned int verified = 0, i;
 	struct record record;
+	size_t border = 0;
 	char sysfs[128];
 	int fd;
 
-	setup();
-	p2p_random(vram.bar, BAR_SIZE);
-
-	fd = export_bar(2);
-	expect("two ranges are too many", map_dmabuf(fd) == -EOPNOTSUPP);
-	close(fd);
-
-	fd = export_bar(1);
+	fd = export_bar(ranges, nr);
 	check("asking", p2p_ask_as_nobody(fd, pci_find(EDU, sysfs, sizeof(sysfs)),
 					  DMA_BUF_REACH_PHYS, &answer));
 	check("mapping the buffer", map_dmabuf(fd));
 	read_record(fd, &record);
 	verified += check_copy(0);
-	verified += check_copy(BUF_SIZE / 2 - CHUNK / 2);
 	verified += check_copy(BUF_SIZE - CHUNK);
+	for (i = 0; i < nr; i++) {
+		verified += check_copy(border + ranges[i].length / 2 - CHUNK / 2);
+		if (border)
+			verified += check_copy(border - CHUNK / 2);
+		border += ranges[i].length;
+	}
 
 	check_blocked("a write past the end changes nothing",
-		      BUF_IOVA + BUF_SIZE, 0, BAR_SIZE);
+		      BUF_IOVA + BUF_SIZE, 0, 0);
 	check_blocked("a write before the start changes nothing",
-		      BUF_IOVA - CHUNK, 0, BAR_SIZE);
+		      BUF_IOVA - CHUNK, 0, 0);
 	check_blocked("a write across the end changes nothing behind it",
-		      BUF_IOVA + BUF_SIZE - CHUNK / 2, BUF_OFFSET + BUF_SIZE,
-		      BAR_SIZE - BUF_OFFSET - BUF_SIZE);
+		      BUF_IOVA + BUF_SIZE - CHUNK / 2, last, CHUNK / 2);
 	check_revoke(fd);
+	check_reset(fd);
+	close(fd);
 
 	expect("what was said before came true",
 	       answer.memory == DMA_BUF_MEMORY_PEER &&
 	       !strcmp(p2p_reason_token(answer.reason), record.attach));
 
-	printf("result: ask=%s attach=\"%s\" memory=peer route=physical chunks=1 verified=%u system=0 confined=yes\n",
-	       p2p_answer(&answer), record.attach, verified);
+	printf("result: ask=%s attach=\"%s\" memory=%s route=%s chunks=%s verified=%u system=0 confined=yes\n",
+	       p2p_answer(&answer), record.attach, record.memory, record.route,
+	       record.chunks, verified);
+}
+
+int main(int argc, char **argv)
+{
+	setup(argc > 1 && !strcmp(argv[1], "--small-pages"));
+	p2p_random(vram.bar, BAR_SIZE);
+	run(whole, 1);
+	run(pieces, 3);
 	return 0;
 }
