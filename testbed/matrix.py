@@ -30,6 +30,7 @@ COLUMNS = ('exporter', 'importer', 'ask', 'attach', 'memory', 'route', 'reason',
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'testbed/guest/scanout.c', 'testbed/guest/exporters.c',
+            'testbed/guest/edu-domain',
             'testbed/guest/reach.c', 'testbed/guest/map-benchmark',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c',
             'tools/dma/lsdmabuf.c', 'build/linux/tools/dma/dma_map_benchmark.c')
@@ -191,6 +192,7 @@ def main():
         command = [os.path.join(HERE, 'guest/mkinitramfs.sh'), '-b', options.build,
                    '-o', options.initramfs]
         command += [os.path.join(TOP, program) for program in PROGRAMS]
+        command += glob.glob(f'{options.build}/edu-domain/*.ko')
         if subprocess.run(command, check=False).returncode:
             sys.exit(1)
 
