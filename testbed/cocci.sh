@@ -60,9 +60,14 @@ found=$(make -s -C "$TREE" coccicheck MODE=report M="$(realpath --relative-to="$
 	COCCI=scripts/coccinelle/dma-buf/p2p.cocci 2>&1 | grep -c 'p2p-helper.c:.*ERROR')
 same "coccicheck: a relative M= and COCCI=" "$(grep -c '/\* match' "$TESTS/p2p-helper.c")" "$found"
 
+spatch --very-quiet --no-scanner -D patch --no-includes -o "$tmp/after" \
+	--cocci-file "$RULES/import.cocci" "$TESTS/import.c" >/dev/null
+same "import: patch" "$(<"$TESTS/import.after")" "$(cat "$tmp/after")"
+
 # Everything that a rule could say anything about
 dirs=(drivers/accel drivers/dma-buf drivers/gpu/drm drivers/infiniband/core drivers/iommu/iommufd
-      drivers/media/common/videobuf2 drivers/misc drivers/tee drivers/vfio/pci drivers/xen
+      drivers/media/common/videobuf2 drivers/media/platform/nvidia drivers/misc drivers/tee
+      drivers/usb/gadget/function drivers/vfio/pci drivers/xen
       samples/dma-buf samples/vfio-mdev sound/soc/fsl)
 cd "$TREE" || exit 1
 mapfile -t files < <(grep -rlE --include='*.[ch]' 'dma_buf_(list|cursor|chunk|ops)|pci_p2pdma_distance|dma_map_resource' "${dirs[@]}")
@@ -74,4 +79,9 @@ found=$(check patch convert "${files[@]}" 2>&1)
 same "convert: leaves what is converted alone" "" "$found"
 mapfile -t files < <(grep -rlE --include='*.c' 'dma_buf_((un)?map_attachment|list_(un)?map)\(' drivers samples net io_uring)
 same "lock: ${#files[@]} importers of the tree" "" "$(check report lock "${files[@]}" 2>&1)"
+mapfile -t files < <(grep -LE 'dma_buf_(un)?map_attachment' "${files[@]}")
+for mode in report patch; do
+	found=$(check $mode import "${files[@]}" 2>&1)
+	same "import: $mode: ${#files[@]} files without an importer to convert" "" "$found"
+done
 totals

@@ -30,7 +30,7 @@ COLUMNS = ('exporter', 'importer', 'ask', 'attach', 'memory', 'route', 'reason',
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'testbed/guest/scanout.c', 'testbed/guest/exporters.c',
-            'testbed/guest/edu-domain',
+            'testbed/guest/edu-domain', 'testbed/guest/queues.c',
             'testbed/guest/reach.c', 'testbed/guest/map-benchmark',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c',
             'tools/dma/lsdmabuf.c', 'build/linux/tools/dma/dma_map_benchmark.c')

@@ -198,3 +198,48 @@ static void local_is_no_copy_that_stays(struct dma_buf_attachment *attach,
 	if (list == cache->list)
 		cache->list = NULL;
 }
+
+static void lengths_that_do_not_fit(struct dma_buf_list *list, struct desc *desc)
+{
+	u32 total = dma_buf_list_npages(list) << PAGE_SHIFT;	/* match */
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk range;
+	unsigned int len, sum = 0;
+	int left;
+
+	dma_buf_list_for_each_range(range, &cursor, list) {
+		unsigned int here = (u64)range.npages << PAGE_SHIFT;	/* match */
+
+		len = range.npages << PAGE_SHIFT;	/* match */
+		sum += range.npages * PAGE_SIZE;	/* match */
+		program(desc++, range.dma_addr, len, here);
+	}
+	left = PFN_PHYS(dma_buf_list_npages(list));	/* match */
+	use(total, sum, left);
+}
+
+static void lengths_that_do(struct dma_buf_list *list, struct desc *desc)
+{
+	u64 total = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk range;
+	unsigned long npages;
+	unsigned int part;
+	size_t len;
+
+	dma_buf_list_for_each_range(range, &cursor, list) {
+		len = range.npages << PAGE_SHIFT;
+		part = min_t(u64, (u64)range.npages << PAGE_SHIFT, SZ_1G);
+		npages = range.npages;
+		program(desc++, range.dma_addr, part, len);
+	}
+	use(total, npages);
+}
+
+static unsigned int length_of_something_else(struct folio *folio)
+{
+	struct own own = own_of(folio);
+	unsigned int len = own.npages << PAGE_SHIFT;
+
+	return len;
+}

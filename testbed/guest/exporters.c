@@ -5,6 +5,7 @@
  *	exporters NAME...		the importer is edu, which does DMA
  *	exporters --vivid NAME...	the importer is vivid, a driver that takes
  *					nothing but one contiguous range
+ *	exporters --vivid-sg NAME...	the same where it takes any
  *
  * The CPU fills a buffer and the device reads it, the device writes and the CPU
  * reads. Reports one result for each name, in that order. Each has a process of
@@ -229,13 +230,14 @@ static void export_vfio_pci(const struct exporter *exporter, struct buffer *buf)
 
 /*
  * The first vivid device allocates from the DMA API, the second one with
- * vmalloc(). Metadata is the queue that takes buffers of any size, and goes with
+ * vmalloc(), the third one pages that it maps. Metadata is the queue that takes buffers of any size, and goes with
  * the first input, a webcam. The driver crashes if it has others and no video.
  */
 #define VIVID_DMA	"platform:vivid-000"
 #define VIVID_VMALLOC	"platform:vivid-001"
-#define VIVID_MODULE	"vivid n_devs=2 allocators=1,0 " \
-			"node_types=0x20000,0x20000 num_inputs=1,1"
+#define VIVID_SG	"platform:vivid-002"
+#define VIVID_MODULE	"vivid n_devs=3 allocators=1,0,2 num_inputs=1,1,1 " \
+			"node_types=0x20000,0x20000,0x20000"
 
 static const struct exporter exporters[] = {
 	{ "udmabuf", export_udmabuf },
@@ -246,6 +248,7 @@ static const struct exporter exporters[] = {
 	{ "virtio-gpu", export_drm, "virtio_gpu" },
 	{ "vivid-contig", export_vivid, VIVID_DMA, VIVID_MODULE },
 	{ "vivid-vmalloc", export_vivid, VIVID_VMALLOC, VIVID_MODULE },
+	{ "vivid-sg", export_vivid, VIVID_SG, VIVID_MODULE },
 	{ "mbochs", export_mbochs, NULL, "mbochs" },
 	{ "iommufd-test", export_iommufd_test, "/dev/iommu" },
 	{ "vfio-pci", export_vfio_pci },
@@ -374,8 +377,10 @@ static void import_edu(const char *name, const struct buffer *buf)
  * vivid asks for a mapping, but then it is the CPU that writes: a few bytes that
  * are different each time, and ones all over the rest.
  */
-static void import_vivid(const char *name, const struct buffer *buf)
+static void import_vivid(const char *device, const char *name,
+			 const struct buffer *buf)
 {
+	const char *importer = strcmp(device, VIVID_SG) ? "vivid" : "vivid-sg";
 	struct v4l2_requestbuffers request = {
 		.type = V4L2_BUF_TYPE_META_CAPTURE,
 		.memory = V4L2_MEMORY_DMABUF, .count = 1,
@@ -384,7 +389,7 @@ static void import_vivid(const char *name, const struct buffer *buf)
 		.type = V4L2_BUF_TYPE_META_CAPTURE,
 		.memory = V4L2_MEMORY_DMABUF, .m.fd = buf->fd,
 	};
-	int type = V4L2_BUF_TYPE_META_CAPTURE, video = vivid_open(VIVID_DMA);
+	int type = V4L2_BUF_TYPE_META_CAPTURE, video = vivid_open(device);
 	char got[MAX_SIZE];
 	struct record record;
 	size_t len;
@@ -393,8 +398,8 @@ static void import_vivid(const char *name, const struct buffer *buf)
 	memset(want, 1, buf->size);
 	call("requesting a buffer", video, VIDIOC_REQBUFS, &request);
 	if (ioctl(video, VIDIOC_QBUF, &queue)) {
-		printf("result: exporter=%s importer=vivid error=%s verified=none\n",
-		       name, strerrorname_np(errno));
+		printf("result: exporter=%s importer=%s error=%s verified=none\n",
+		       name, importer, strerrorname_np(errno));
 		return;
 	}
 
@@ -407,8 +412,9 @@ static void import_vivid(const char *name, const struct buffer *buf)
 	      cpu_read(buf->fd, buf->map, got, buf->size));
 	expect("the capture is in the buffer",
 	       len < buf->size && !memcmp(want + len, got + len, buf->size - len));
-	printf("result: exporter=%s importer=vivid memory=%s route=%s chunks=%s verified=%zu\n",
-	       name, record.memory, record.route, record.chunks, buf->size - len);
+	printf("result: exporter=%s importer=%s memory=%s route=%s chunks=%s verified=%zu\n",
+	       name, importer, record.memory, record.route, record.chunks,
+	       buf->size - len);
 }
 
 static void load(const char *module)
@@ -419,7 +425,8 @@ static void load(const char *module)
 	expect(command, !system(command));
 }
 
-static int run(const struct exporter *exporter, bool vivid)
+/* @vivid: the device that imports, or NULL for edu */
+static int run(const struct exporter *exporter, const char *vivid)
 {
 	struct buffer buf = { .size = SIZE };
 	int status;
@@ -441,7 +448,7 @@ static int run(const struct exporter *exporter, bool vivid)
 	exporter->export(exporter, &buf);
 	expect("the buffer is as small as it should be", buf.size <= MAX_SIZE);
 	if (vivid)
-		import_vivid(exporter->name, &buf);
+		import_vivid(vivid, exporter->name, &buf);
 	else
 		import_edu(exporter->name, &buf);
 	exit(0);
@@ -449,10 +456,15 @@ static int run(const struct exporter *exporter, bool vivid)
 
 int main(int argc, char **argv)
 {
-	bool vivid = argc > 1 && !strcmp(argv[1], "--vivid");
+	const char *vivid = NULL;
 	int i, failed = 0;
 
-	for (i = 1 + vivid; i < argc; i++) {
+	if (argc > 1 && !strcmp(argv[1], "--vivid"))
+		vivid = VIVID_DMA;
+	else if (argc > 1 && !strcmp(argv[1], "--vivid-sg"))
+		vivid = VIVID_SG;
+
+	for (i = vivid ? 2 : 1; i < argc; i++) {
 		const struct exporter *exporter = exporters;
 
 		while (exporter->name && strcmp(exporter->name, argv[i]))
