@@ -44,7 +44,7 @@ def imports(name, module, namespace):
 
 
 exports = {}
-for how, symbol, namespace in re.findall(r'^\s*EXPORT_SYMBOL(\w*)\((\w+)(?:, *"(\w+)")?\)',
+for how, symbol, namespace in re.findall(r'^\s*EXPORT_SYMBOL(\w*)\((\w+)(?:, *"([\w,]+)")?\)',
                                          run('git', '-C', str(tree), 'grep', '-h', 'EXPORT_SYMBOL'), re.M):
     if how in ('_IF_KUNIT', '_FOR_DMABUF_KUNIT'):
         namespace = 'EXPORTED_FOR_KUNIT_TESTING'
