@@ -4,7 +4,7 @@
 #:   demo          real device-to-device DMA under QEMU, one table of results
 #:   machines      the same on other machines: arm64, arm, powerpc, i386, Xen, bouncing
 #:   test          all tests; the last line has the totals
-#:   kunit kunit-qemu selftest matrix objects tools cocci rollout test-series    one part of them
+#:   kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series    one part of them
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
@@ -26,7 +26,7 @@
 #:   MACHINE=names for machines: only these, of testbed/machines.table
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
-targets := demo machines test kunit kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
+targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -8,7 +8,7 @@
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-parts=(test-series objects kunit kunit-qemu selftest soak matrix machines tools cocci rollout fuzz)
+parts=(test-series objects kunit importers kunit-qemu selftest soak matrix machines tools cocci rollout fuzz)
 [ $# -eq 0 ] || parts=("$@")
 
 passed=0 failed=0 skipped=0
