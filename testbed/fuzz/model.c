@@ -504,21 +504,42 @@ static void expect_iova(struct device *dev, const struct dma_iova_state *state)
 	expect(state->addr == iova.addr && state->__size == iova.size);
 }
 
-int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
-			 phys_addr_t phys, size_t offset, size_t size,
-			 enum dma_data_direction dir, unsigned long attrs)
+static bool link_one(u64 phys, u64 size)
 {
 	begin_call();
+	expect(size <= iova.size - iova.linked);
+	expect_next(phys, size);
+	if (fails() ||
+	    !map_add(MAP_LINK, phys, iova.addr + iova.linked, size))
+		return false;
+
+	iova.linked += size;
+	hw.done += size >> PAGE_SHIFT;
+	return true;
+}
+
+/* All of them or none */
+int dma_buf_hw_iova_link_vec(struct device *dev, struct dma_iova_state *state,
+			     size_t offset, const struct phys_vec *vecs,
+			     unsigned int nr, enum dma_data_direction dir,
+			     unsigned long attrs)
+{
+	u64 linked = iova.linked, done = hw.done;
+	unsigned int i, first = nr_maps;
+
 	expect_iova(dev, state);
 	expect_made_with(dev, dir, attrs);
-	expect(offset == iova.linked && size <= iova.size - offset);
-	expect_next(phys, size);
-	if (fails() || !map_add(MAP_LINK, phys, iova.addr + offset, size)) {
+	expect(nr && offset == iova.linked);
+	for (i = 0; i < nr; i++) {
+		if (link_one(vecs[i].paddr, vecs[i].len))
+			continue;
+		while (nr_maps > first)
+			map_remove(&maps[--nr_maps]);
+		iova.linked = linked;
+		hw.done = done;
 		model_must_fail(EADDRINUSE);
 		return -EADDRINUSE;
 	}
-	iova.linked += size;
-	hw.done += size >> PAGE_SHIFT;
 	return 0;
 }
 

@@ -143,6 +143,7 @@ size_t kmalloc_size_roundup(size_t size);
 #define struct_size(p, member, n) \
 	(offsetof(typeof(*(p)), member) + (n) * sizeof((p)->member[0]))
 #define kzalloc_obj(obj)	((typeof(obj) *)shim_alloc(sizeof(obj), true))
+#define kmalloc_objs(obj, n)	((typeof(obj) *)shim_alloc(sizeof(obj) * (n), false))
 #define kmalloc_flex(obj, member, n, ...) \
 	((typeof(obj) *)shim_alloc(struct_size(&(obj), member, n), false))
 
