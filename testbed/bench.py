@@ -6,6 +6,7 @@ DIR has the raw lines of each run; the tables and plots go there, too. With
 "write" all of it is kept in testbed/bench, and the summary in testbed/BENCH.md.
 """
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ RUNS = {
     'uml': ('native, UML, no IOMMU', 'ns'),
     'direct': ('x86-64, no IOMMU', 'instructions'),
     'strict': ('x86-64, VT-d, strict', 'instructions'),
+    'amd': ('x86-64, AMD IOMMU, strict', 'instructions'),
     'lazy': ('x86-64, VT-d, lazy', 'instructions'),
     'arm64': ('arm64, no IOMMU', 'instructions'),
     'arm64-noncoherent': ('arm64, no IOMMU, not coherent', 'instructions'),
@@ -29,6 +31,8 @@ GOALS = {
     'runs': dict(zip(LAYOUTS, (2.5, 5, 6, 6))),
 }
 SUMMARY = 256 << 20
+# Where an IOMMU makes the difference, the sg_table of the base is measured apart.
+SINGLE = '-single'
 
 
 class Row:
@@ -41,6 +45,14 @@ class Row:
 
     def ratio(self, part='sum', ours='list', theirs='sgt'):
         return self.get(theirs, part) / max(self.get(ours, part), 1)
+
+    def batched(self):
+        """Against an sg_table that uses the same batches."""
+        return self.ratio(theirs='sgt-vec' if ('sgt-vec', 'sum') in self.time else 'sgt')
+
+    def against(self, base):
+        """Against the sg_table of the base."""
+        return base.get('sgt', 'sum') / max(self.get('list', 'sum'), 1)
 
     def mapping(self):
         def both(peer):
@@ -68,6 +80,15 @@ def parse(path):
         row.time[peer, part] = tuple(int(w) / int(batch) for w in words[6:9])
         row.bytes[peer] = int(words[9])
     return rows
+
+
+def iommu_of(path):
+    """What the kernel said of the IOMMU, as far as it decides what mapping costs."""
+    text = path.read_text(errors='replace') if path.exists() else ''
+    found = re.search(r'DMAR: dmar\d: .* ecap ([0-9a-f]+)', text)
+    if found:
+        return 'VT-d, ' + ('coherent' if int(found[1], 16) & 1 else 'not coherent')
+    return 'AMD, coherent' if 'AMD-Vi: Found' in text else 'unknown'
 
 
 def human(size):
@@ -105,16 +126,30 @@ def full(name, rows):
     yield ''
 
 
+def behind_iommu(out, runs):
+    """Both ratios behind each IOMMU."""
+    names = [n for n in ('strict', 'amd') if n in runs and n + SINGLE in runs]
+    if not names:
+        return
+    yield '| backing | layout | ' + ' | '.join(
+        f'{iommu_of(out / (n + ".txt"))}: base | in batches, too' for n in names) + ' |'
+    yield '|---|---|' + '--:|--:|' * len(names)
+    for key in runs[names[0]]:
+        if key[2] == SUMMARY:
+            both = [f'{runs[n][key].against(runs[n + SINGLE][key]):.2f} | {runs[n][key].batched():.2f}' for n in names]
+            yield f'| {key[0]} | {key[1]} | ' + ' | '.join(both) + ' |'
+
+
 def summary(runs):
-    yield ('| backing | layout | sum | goal | bare loop | walk | map+unmap | instructions | VT-d strict | lazy, 2 MiB '
+    yield ('| backing | layout | sum | goal | bare loop | walk | map+unmap | instructions | lazy, 2 MiB '
            '| bytes, sg_table | bytes, list |')
-    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
+    yield '|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|'
     for (backing, layout, size), row in runs['uml'].items():
         if size != SUMMARY:
             continue
         key = (backing, layout, size)
         goal = GOALS.get(backing, {}).get(layout)
-        keys = {'direct': key, 'strict': key, 'lazy': (backing, layout, 2 << 20)}
+        keys = {'direct': key, 'lazy': (backing, layout, 2 << 20)}
         other = [number(runs[n][k].ratio()) if k in runs.get(n, {}) else '-' for n, k in keys.items()]
         yield (f'| {backing} | {layout} | {row.ratio():.2f} | {goal or "-"} | {row.ratio("sum", "bare"):.2f} '
                f'| {row.ratio("walk"):.2f} | {row.mapping():.2f} | {" | ".join(other)} '
@@ -188,17 +223,22 @@ def plot(out, layout, rows):
 
 def main():
     out = pathlib.Path(sys.argv[1])
-    runs = {name: parse(out / f'{name}.txt') for name in RUNS if (out / f'{name}.txt').exists()}
+    names = [*RUNS, *(name + SINGLE for name in RUNS)]
+    runs = {name: parse(out / f'{name}.txt') for name in names if (out / f'{name}.txt').exists()}
+    behind = list(behind_iommu(out, runs))
+    if behind:
+        behind = ['', 'Behind an IOMMU, strict, 256 MiB: against the sg_table of the base, and against one that is mapped '
+                  'in batches as the list is:', ''] + behind
     real = list(exporters(out))
     if real:
         real = ['', 'Instructions for map/walk/unmap of real exporters, from their importer\'s side:', ''] + real
     pairs = list(attaching(out))
     if pairs:
         pairs = ['## Attaching', '', 'Instructions for each pair, devices behind two switches', ''] + pairs + ['']
-    short = '\n'.join([*summary(runs), *real])
+    short = '\n'.join([*summary(runs), *behind, *real])
     (out / 'results.md').write_text('\n'.join(
         ['# The page list against the sg_table', '', f'Ratios are sg_table over list; {human(SUMMARY)}:', '', short, '']
-        + pairs + [line for name, rows in runs.items() for line in full(name, rows)]))
+        + pairs + [line for name, rows in runs.items() if name in RUNS for line in full(name, rows)]))
     for layout in LAYOUTS:
         plot(out, layout, runs['uml'])
     print(short, file=sys.stderr)

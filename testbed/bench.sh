@@ -6,7 +6,11 @@
 # Natively under UML, where time is real and noisy, and under QEMU with a clock
 # that counts instructions, where it is neither: each boot is measured twice and
 # has to repeat to the last digit. Real exporters are measured on the base and on
-# the patched kernel, from the side of their importer. Leaves the raw output, the
+# the patched kernel, from the side of their importer. Behind an IOMMU there are two
+# peers: the sg_table of the base, for which a patched kernel maps scatterlists as the
+# base does, and one that is mapped in batches like the list. The VT-d that QEMU has
+# cannot see the caches when it walks its page table, so that each change is flushed,
+# and its AMD IOMMU can. Leaves the raw output, the
 # plots and the tables in build/bench; "bench.py build/bench write" keeps them in
 # testbed/bench and in testbed/BENCH.md.
 # shellcheck source=testbed/lib.sh
@@ -16,6 +20,7 @@ need python3 qemu-system-x86_64 qemu-system-aarch64 fdtput gnuplot
 ccache_env
 out=$BUILD/bench um=$BUILD/bench-um kernel=$BUILD/kernel-bench base=$BUILD/bench-base
 arm64=$BUILD/kernel-arm64-bench
+single=$BUILD/bench-single
 gitenv
 space "$BUILD" 4
 mkdir -p "$out"
@@ -32,18 +37,35 @@ run_um() {
 		"dmabuf_kunit.max_mib=${MAX_MIB:-65536}"
 }
 
+# The patch that reverted makes the sg_table that of the base
+batches="iommu: Map a scatterlist in batches"
+
+worktree_single() {
+	local hash
+	hash=$(git -C "$TREE" log --format=%H --fixed-strings --grep="$batches" base..HEAD)
+	[ -n "$hash" ] || die "no patch \"$batches\" in $TREE"
+	if [ ! -e "$single/.git" ]; then
+		git -C "$TREE" worktree prune
+		git -C "$TREE" worktree add -q --detach "$single" HEAD || die "cannot make a worktree in $single"
+	fi
+	git -C "$single" checkout -q --force --detach "$(git -C "$TREE" rev-parse HEAD)" ||
+		die "cannot check out the series in $single"
+	git -C "$single" revert --no-commit "$hash" || die "cannot revert \"$batches\""
+}
+
 # qemu KERNEL APPEND [ARGUMENT...]: icount makes the guest's clock count
+iommu=intel-iommu,aw-bits=48
 qemu() {
 	local kernel=$1 append=$2
 	shift 2
 	timeout 900 qemu-system-x86_64 -accel tcg -icount shift=0,sleep=off -rtc base=2026-01-01T00:00:00,clock=vm \
-		-seed 42 -cpu EPYC -smp 1 -m 2G -machine q35,kernel-irqchip=split -device intel-iommu,aw-bits=48 \
+		-seed 42 -cpu EPYC -smp 1 -m 2G -machine q35,kernel-irqchip=split -device "$iommu" \
 		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
 		-kernel "$kernel/arch/x86/boot/bzImage" -append "console=ttyS0 panic=-1 $append" "$@" </dev/null | tr -d '\r'
 }
 
 kunit() {	# FILTER MIB ARGUMENT...
-	qemu "$kernel" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
+	qemu "${with:-$kernel}" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
 		-device edu
 }
 
@@ -108,7 +130,7 @@ instructions() {
 	shift 2
 	step "counting instructions: $text, two runs" "$LOG/bench-$name.log" twice "$name" "$@" || :
 	for i in 1 2; do
-		grep -aoE 'dma-buf-bench: .*|not ok.*|ok .*|testbed: verdict .*' "$out/$name.$i" >"$out/$name.$i.txt"
+		grep -aoE 'dma-buf-bench: .*|not ok.*|ok .*|testbed: verdict .*|DMAR: dmar[0-9]: .*|AMD-Vi: Found.*' "$out/$name.$i" >"$out/$name.$i.txt"
 	done
 	if grep -qE '^not ok|verdict fail' "$out/$name.1.txt" || ! grep -qE '^ok|verdict pass' "$out/$name.1.txt"; then
 		not_ok "instructions $text: see $out/$name.1"
@@ -124,6 +146,8 @@ instructions() {
 step "building UML for the benchmark" "$LOG/bench-um.log" build_um || exit
 "$TOP/testbed/kernel.sh" bench || exit
 "$TOP/testbed/kernel.sh" arm64-bench || exit
+worktree_single
+"$TOP/testbed/kernel.sh" bench "$single" "$kernel-single" || exit
 worktree "$base"
 "$TOP/testbed/kernel.sh" bench-base "$base" || exit
 for k in "$kernel" "$kernel-base"; do
@@ -133,7 +157,11 @@ step "measuring under UML" "$out/uml" run_um || :
 grep -a 'dma-buf-bench: \|not ok\|^ok' "$out/uml" >"$out/uml.txt"
 if grep -q '^ok' "$out/uml.txt"; then ok "native time under UML"; else not_ok "native time under UML: see $out/uml"; fi
 instructions direct "without an IOMMU" kunit bench-dma-buf.without_an_iommu 4096
-instructions strict "behind an IOMMU, strict" kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=1
+strict=(kunit bench-dma-buf.behind_an_iommu 256 intel_iommu=on iommu.strict=1)
+instructions strict "behind VT-d, strict" "${strict[@]}"
+with=$kernel-single instructions strict-single "the same, sg_table of the base" "${strict[@]}"
+iommu=amd-iommu,intremap=off instructions amd "behind an AMD IOMMU, strict" "${strict[@]}"
+with=$kernel-single iommu=amd-iommu,intremap=off instructions amd-single "the same, sg_table of the base" "${strict[@]}"
 # With larger ones the guest gets stuck in its console once the queue of flushes is in use.
 instructions lazy "behind an IOMMU, lazy" kunit bench-dma-buf.behind_an_iommu 2 intel_iommu=on iommu.strict=0
 instructions arm64 "arm64 without an IOMMU" arm64 bench-dma-buf.without_an_iommu 256 none y
