@@ -552,7 +552,7 @@ def do_import(check=False):
     out, kept, folder, at_folder = {}, [], None, 0
     for at, oid in enumerate(commits):
         slug, _, message = git("show", "-s", "--format=%f%n%B", oid).partition("\n")
-        message = message.strip("\n") + "\n"
+        message = stripspace(message) if POSTING.match(message) else message.strip("\n") + "\n"
         posting = POSTING.match(message)
         if posting:
             if changes(oid):
