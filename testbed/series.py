@@ -193,8 +193,37 @@ def read_files(base):
     return files
 
 
+def edits(mail):
+    """The files that a mail has a diff of, and that part of it."""
+    parts = re.split(r"^(?=diff --git )", mail, flags=re.M)[1:]
+    return [(part.split("\n", 1)[0].rsplit(" b/", 1)[-1], part) for part in parts]
+
+
+def first_versions(patches, files):
+    """The files as the patches that name them add them, before others edit them."""
+    owned = {path for _, mail in patches for path in TRAILER.findall(head_of(mail))}
+    files = dict(files)
+    with tempfile.TemporaryDirectory() as tmp:
+        for name, mail in reversed(patches):
+            parts = [(path, part) for path, part in edits(mail) if path in owned]
+            if not parts:
+                continue
+            for path, _ in parts:
+                spill(tmp + "/" + path, files[path][1])
+            run = subprocess.run(["git", "apply", "-R", "--whitespace=nowarn"], cwd=tmp, check=False,
+                                 input="".join(part for _, part in parts), capture_output=True,
+                                 encoding="utf-8", errors="surrogateescape",
+                                 env={**os.environ, "GIT_CEILING_DIRECTORIES": os.path.dirname(tmp)})
+            if run.returncode:
+                die("%s cannot be taken back from the files here (%s): change what both edit in build/linux"
+                    % (name, (run.stderr.strip().splitlines() or ["?"])[0].replace("error: ", "")))
+            for path, _ in parts:
+                files[path] = (files[path][0], slurp(tmp + "/" + path))
+    return files
+
+
 def check_claims(base, patches, files):
-    """Every new file belongs to exactly one patch and is edited by none."""
+    """Every new file belongs to exactly one patch, and only later ones edit it."""
     owner = {}
     for name, mail in patches:
         for path in TRAILER.findall(head_of(mail)):
@@ -211,15 +240,16 @@ def check_claims(base, patches, files):
         for path in fields(git("ls-tree", "-rz", "--name-only", base, "--", *owner)):
             die("%s names New-file: %s, which the base kernel has already: edit it by the diff"
                 % (owner[path], path))
+    there = set()
     for name, mail in patches:
-        for part in re.split(r"^(?=diff --git )", mail, flags=re.M)[1:]:
-            path = part.split("\n", 1)[0].rsplit(" b/", 1)[-1]
+        for path, part in edits(mail):
             if re.search(r"^new file mode", part.split("\n@@", 1)[0], re.M):
                 die("%s creates %s in its diff: put the file at that path here and name it by "
                     "a trailer \"New-file: %s\"" % (name, path, path))
-            if path in owner:
+            if path in owner and path not in there:
                 die("%s edits %s in its diff: that file stands here, edit it in place"
                     % (name, path))
+        there.update(TRAILER.findall(head_of(mail)))
 
 
 def plan(base, patches, files, build=True, on="the patches before it"):
@@ -356,7 +386,7 @@ def do_tree():
 def plan_here(base):
     patches, files = read_patches(), read_files(base)
     check_claims(base, patches, files)
-    return plan(base, patches, files)
+    return plan(base, patches, first_versions(patches, files))
 
 
 def chosen():
@@ -364,6 +394,7 @@ def chosen():
     base, _ = open_base()
     patches, files = read_patches(), read_files(base)
     check_claims(base, patches, files)
+    files = first_versions(patches, files)
     found = postings(patches)
     if not found:
         die("there are no patches in patches/")
@@ -482,11 +513,9 @@ def sort_out(commits, claimed):
                 new[path] = new[source] if moved else at
                 if moved:
                     say("%s: its new name goes into the commit that creates it" % path)
-            if path in new:
+            # Who edits it later keeps that as a diff.
+            if path in new and (status != "M" or new[path] == at):
                 apart.add(path)
-                if status in "MT" and new[path] != at:
-                    say("%s: the edit by \"%s\" goes into the commit that creates it"
-                        % (path, git("show", "-s", "--format=%s", oid).strip()))
         for path in [p for p, (status, _) in plain.items() if status == "D" and p in new]:
             del new[path]
         notdiff.append(apart)
@@ -541,7 +570,7 @@ def do_import(check=False):
     files = read_files(base)
     claimed = {p for _, mail in patches for p in TRAILER.findall(head_of(mail))}
     if not FORCE:
-        here = plan(base, patches, files, build=False) if claimed == set(files) else None
+        here = claimed == set(files) and plan(base, patches, first_versions(patches, files), build=False) or None
         if here is None or (here[-1:] or [base])[0] != rev("refs/made/tip"):
             die("the files here have changed since make tree, import would undo that: make tree "
                 "first, or overwrite them with FORCE=1")
@@ -578,7 +607,8 @@ def do_import(check=False):
     todo = [(name, mail) for name, mail, _ in kept]
     check_claims(base, todo, out)
     found = postings(todo)
-    made = plan(base, todo, out)
+    files = first_versions(todo, out)
+    made = plan(base, todo, files)
     tip = made[-1] if made else base
     if rev(tip + "^{tree}") != rev(head + "^{tree}"):
         die("the imported patches would not give the tree of build/linux: nothing was changed")
@@ -591,7 +621,6 @@ def do_import(check=False):
             die("%s would not survive git am (a \"---\", a diff or a leading [tag] in its message?): "
                 "reword it" % name)
 
-    files = dict(out)
     out.update({name: ("100644", mail) for name, mail in [*todo, ("patches/README.md", contents(found))]})
     write_back(out, {name for name, _ in patches} | claimed, check)
     if not check:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What exporters call to have a buffer mapped, and what is done about memory that
- * a device does not reach
+ * The functions that exporters call to map a buffer, and what happens if the device
+ * does not reach the memory
  */
 #include <linux/bug.h>
 #include <linux/dma-resv.h>
@@ -21,7 +21,8 @@
 static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 			       unsigned long attrs)
 {
-	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE))
+	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE) ||
+	    dma_buf_is_phys(attach))
 		return false;
 	/* Without a limit there is nothing to bounce with. */
 	if (dma_buf_hw_max_mapping_size(attach->dev) == SIZE_MAX)
@@ -31,7 +32,7 @@ static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 	return attach->dmabuf->ops->sync_mappings;
 }
 
-/* What the DMA API did not do, and would not do if asked again. */
+/* Why the DMA API refused to map the memory. */
 static enum dma_buf_p2p_reason
 dma_buf_refusal_reason(const struct dma_buf_attachment *attach,
 		       const struct dma_buf_memory *memory, unsigned long attrs)
@@ -66,7 +67,12 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 
 	may_bounce = dma_buf_may_bounce(attach, attrs);
 
-	/* That it fails is no news, and handled. */
+	/*
+	 * Who shares the memory takes turns by the fences of the buffer, so
+	 * dma-debug has nothing to say about a cache line that is mapped twice.
+	 */
+	attrs |= DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
+	/* A failure is expected, and handled. */
 	attrs |= attrs & DMA_ATTR_MMIO ? DMA_ATTR_NO_WARN : DMA_ATTR_NO_BOUNCE;
 	list = dma_buf_memory_map(attach, memory, dir, attrs, &refused);
 	if (!refused)
@@ -74,7 +80,7 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 
 	if (may_bounce) {
 		refused = false;
-		/* The copies are what makes it right, so they are not skipped. */
+		/* Copy, even if the exporter asked to skip it. */
 		attrs &= ~(DMA_ATTR_NO_BOUNCE | DMA_ATTR_SKIP_CPU_SYNC);
 		list = dma_buf_memory_map(attach, memory, dir,
 					  attrs | DMA_ATTR_NO_WARN, &refused);
@@ -210,9 +216,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
  * @dir: direction of the DMA
  * @attrs: DMA_ATTR_* of the allocation
  *
- * Caches are left alone, both devices see the memory without. It is not bounced,
- * @owner would go on with the memory as it was. It may come from a pool that has no
- * struct page.
+ * Caches are left alone, the memory is coherent. It is not bounced, because @owner would
+ * keep using the memory itself. It may come from a pool that has no struct page.
  *
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the memory would have to be
@@ -252,11 +257,14 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
  *	one may end within a page, the list does not.
  * @nr_ranges: length of @ranges, zero makes a list without chunks
  * @dir: direction of the DMA
- * @attrs: DMA_ATTR_* of the mapping, kept for unmapping. DMA_ATTR_MMIO unless
- *	the ranges are memory that the CPU may have in its caches.
+ * @attrs: more DMA_ATTR_* of the mapping, DMA_ATTR_MMIO is implied
  *
- * Not for the BAR of a PCI device: whether a peer can reach that is for
- * dma_buf_list_from_bar() to know.
+ * What dma_map_resource() was for. The memory is never bounced and its caches are
+ * left alone, so it is for what the CPU does not cache, or caches coherently with
+ * all devices. What has pages of system memory goes to dma_buf_list_from_runs().
+ *
+ * Not for the BAR of a PCI device, use dma_buf_list_from_bar() for that: it knows
+ * whether the peer can reach it.
  *
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the device does not reach the
@@ -273,7 +281,9 @@ dma_buf_list_from_phys(struct dma_buf_attachment *attach,
 		.walk = { .vecs = ranges, .nr = nr_ranges },
 	};
 
-	return dma_buf_list_from_ranges(attach, &memory, dir, attrs);
+	/* Without it a device that does not reach the memory gets a copy of it. */
+	return dma_buf_list_from_ranges(attach, &memory, dir,
+					attrs | DMA_ATTR_MMIO);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_phys, "DMA_BUF");
 
@@ -315,7 +325,8 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EREMOTEIO);
 
 	/* The decision at attach was for one device, it holds for no other. */
-	if (WARN_ON_ONCE(!provider || provider->owner != attach->p2p.owner))
+	if (WARN_ON_ONCE(!dma_buf_is_phys(attach) &&
+			 (!provider || provider->owner != attach->p2p.owner)))
 		return ERR_PTR(-EINVAL);
 
 	if (attach->p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR && nr_ranges) {

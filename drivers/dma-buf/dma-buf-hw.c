@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The calls of the dma-buf core into the DMA API and PCI p2pdma
+ * The calls of the dma-buf core into the DMA API, the IOMMU core and PCI p2pdma
  *
  * Kept apart so that a KUnit test can replace each with a model: UML has neither
  * p2pdma nor IOMMUs, and no test machine has a device for every route.
  */
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
+#include <linux/iommu.h>
 #include <linux/minmax.h>
 #include <linux/pci.h>
 #include <xen/xen.h>
@@ -34,6 +35,22 @@ dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
 	return pci_p2pdma_map_type(provider, dev);
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_p2p_map_type);
+
+bool dma_buf_hw_p2p_overridden(struct p2pdma_provider *provider,
+			       struct device *dev)
+{
+	DMA_BUF_STUB(dma_buf_hw_p2p_overridden, provider, dev);
+	return pci_p2pdma_overridden(provider, dev);
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_p2p_overridden);
+
+/* Has a driver prepared the device for DMA? Under the lock of the device. */
+bool dma_buf_hw_is_bound(struct device *dev)
+{
+	DMA_BUF_STUB(dma_buf_hw_is_bound, dev);
+	return dev->driver;
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_bound);
 
 bool dma_buf_hw_is_pci(struct device *dev)
 {
@@ -86,8 +103,8 @@ EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_reaches);
 
 /*
  * The longest run of system memory, in pages, that is contiguous for a device
- * because it is for the CPU. What neighbours in a Xen PV guest are not
- * neighbours in the memory of the machine, and would be bounced to become some.
+ * because it is for the CPU. Contiguous memory of a Xen PV guest need not be
+ * contiguous in the memory of the machine, and would be bounced to become so.
  */
 unsigned long dma_buf_hw_max_run(struct device *dev)
 {
@@ -132,15 +149,16 @@ bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_alloc);
 
-int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
-			 phys_addr_t phys, size_t offset, size_t size,
-			 enum dma_data_direction dir, unsigned long attrs)
+int dma_buf_hw_iova_link_vec(struct device *dev, struct dma_iova_state *state,
+			     size_t offset, const struct phys_vec *vecs,
+			     unsigned int nr, enum dma_data_direction dir,
+			     unsigned long attrs)
 {
-	DMA_BUF_STUB(dma_buf_hw_iova_link, dev, state, phys, offset, size, dir,
+	DMA_BUF_STUB(dma_buf_hw_iova_link_vec, dev, state, offset, vecs, nr, dir,
 		     attrs);
-	return dma_iova_link(dev, state, phys, offset, size, dir, attrs);
+	return dma_iova_link_vec(dev, state, offset, vecs, nr, dir, attrs);
 }
-EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_link);
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iova_link_vec);
 
 int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 			 size_t size)
@@ -192,6 +210,30 @@ void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 	dma_unmap_sgtable(dev, sgt, dir, attrs);
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_unmap_sgtable);
+
+int dma_buf_hw_iommu_map(struct iommu_domain *domain, unsigned long iova,
+			 phys_addr_t phys, size_t size, int prot, gfp_t gfp)
+{
+	DMA_BUF_STUB(dma_buf_hw_iommu_map, domain, iova, phys, size, prot, gfp);
+	return iommu_map_nosync(domain, iova, phys, size, prot, gfp);
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iommu_map);
+
+int dma_buf_hw_iommu_sync(struct iommu_domain *domain, unsigned long iova,
+			  size_t size)
+{
+	DMA_BUF_STUB(dma_buf_hw_iommu_sync, domain, iova, size);
+	return iommu_sync_map(domain, iova, size);
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iommu_sync);
+
+void dma_buf_hw_iommu_unmap(struct iommu_domain *domain, unsigned long iova,
+			    size_t size)
+{
+	DMA_BUF_STUB(dma_buf_hw_iommu_unmap, domain, iova, size);
+	iommu_unmap(domain, iova, size);
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_iommu_unmap);
 
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir)

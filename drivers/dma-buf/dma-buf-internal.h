@@ -15,6 +15,8 @@
 #include <linux/pci-p2pdma.h>
 #include <linux/types.h>
 
+struct cred;
+struct dma_buf_query_reach;
 struct seq_file;
 
 /*
@@ -37,8 +39,8 @@ static inline bool dma_buf_in_test(void)
 }
 
 /*
- * A buffer may be so scattered that no memory is left for its list. Better the
- * importer is told than the machine runs out of it.
+ * The list of a very scattered buffer may need more memory than there is. Fail the
+ * mapping then, rather than invoke the OOM killer.
  */
 #define DMA_BUF_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
@@ -136,6 +138,12 @@ struct dma_buf_list {
 	};
 };
 
+/* Is it for somebody who maps it into an IOMMU domain, and has no device? */
+static inline bool dma_buf_is_phys(const struct dma_buf_attachment *attach)
+{
+	return attach->importer_ops && attach->importer_ops->phys_only;
+}
+
 /* Is it the memory of a device, behind a BAR or carved out of the RAM for it? */
 static inline bool dma_buf_list_is_device(const struct dma_buf_list *list)
 {
@@ -143,15 +151,15 @@ static inline bool dma_buf_list_is_device(const struct dma_buf_list *list)
 }
 
 /*
- * No device was given the addresses. What is in bounce buffers is older than the
- * memory then, so copying it back would destroy what others have written since.
+ * No device was given the addresses, so the bounce buffers only have older data than
+ * the memory. Copying it back would overwrite what others have written since.
  */
 static inline void dma_buf_list_discard(struct dma_buf_list *list)
 {
 	list->attrs |= DMA_ATTR_SKIP_CPU_SYNC;
 }
 
-/* Are the physical runs told by the words of the DMA addresses? */
+/* Do the words of the DMA addresses also give the physical runs? */
 static inline bool dma_buf_list_shares_words(const struct dma_buf_list *list)
 {
 	return list->phys == list->dma.first;
@@ -277,6 +285,8 @@ struct dma_buf_memory {
 	bool peer;
 };
 
+enum dma_buf_route dma_buf_route_pick(struct device *dev, unsigned long attrs,
+				      bool has_pages, bool parts);
 struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 					const struct dma_buf_memory *memory,
 					enum dma_data_direction dir,
@@ -288,6 +298,10 @@ struct dma_buf_list *dma_buf_list_alloc(struct dma_buf_attachment *attach,
 void dma_buf_list_set(struct dma_buf_list *list,
 		      const struct dma_buf_writer *writer, u64 offset);
 void dma_buf_list_release(struct dma_buf_list *list);
+
+/* So many runs at a time, about as many as are mapped at a time. */
+#define DMA_BUF_BATCH	512
+
 void dma_buf_list_sync(const struct dma_buf_list *list,
 		       enum dma_data_direction dir, bool for_cpu);
 
@@ -296,15 +310,24 @@ struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list);
 struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt);
 
 /* Negotiation and its records */
-void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);
+int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);
+void dma_buf_p2p_accepted(struct dma_buf_attachment *attach);
 void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error);
 void dma_buf_route_begin(struct dma_buf_attachment *attach);
 void dma_buf_route_made(struct dma_buf_list *list);
 void dma_buf_route_failed(struct dma_buf_attachment *attach, int error);
 void dma_buf_route_gone(struct dma_buf_list *list);
 bool dma_buf_bounce_conflicts(const struct dma_buf_list *list);
+bool dma_buf_may_know_devices(const struct cred *cred);
+void dma_buf_name_show(struct seq_file *m, const char *name);
+int dma_buf_debug_show(struct seq_file *s, void *unused);
 void dma_buf_p2p_show(struct seq_file *m, struct dma_buf *dmabuf,
 		      const char *indent);
+
+void dma_buf_revoke_warn(const struct dma_buf_list *list, const char *what);
+long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg);
+void dma_buf_reach(struct dma_buf *dmabuf, struct device *dev,
+		   struct dma_buf_query_reach *arg);
 
 /*
  * The outside world. Each is one call, not inline, so that a KUnit test can put
@@ -314,6 +337,9 @@ bool dma_buf_hw_p2p_enabled(void);
 int dma_buf_hw_p2p_distance(struct pci_dev *provider, struct device *dev);
 enum pci_p2pdma_map_type
 dma_buf_hw_p2p_map_type(struct p2pdma_provider *provider, struct device *dev);
+bool dma_buf_hw_p2p_overridden(struct p2pdma_provider *provider,
+			       struct device *dev);
+bool dma_buf_hw_is_bound(struct device *dev);
 bool dma_buf_hw_is_pci(struct device *dev);
 bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages);
 bool dma_buf_hw_has_map_ops(struct device *dev);
@@ -328,9 +354,10 @@ bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs);
 bool dma_buf_hw_need_unmap(struct device *dev);
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size);
-int dma_buf_hw_iova_link(struct device *dev, struct dma_iova_state *state,
-			 phys_addr_t phys, size_t offset, size_t size,
-			 enum dma_data_direction dir, unsigned long attrs);
+int dma_buf_hw_iova_link_vec(struct device *dev, struct dma_iova_state *state,
+			     size_t offset, const struct phys_vec *vecs,
+			     unsigned int nr, enum dma_data_direction dir,
+			     unsigned long attrs);
 int dma_buf_hw_iova_sync(struct device *dev, struct dma_iova_state *state,
 			 size_t size);
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,
@@ -347,6 +374,12 @@ int dma_buf_hw_map_sgtable(struct device *dev, struct sg_table *sgt,
 			   enum dma_data_direction dir, unsigned long attrs);
 void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 			      enum dma_data_direction dir, unsigned long attrs);
+int dma_buf_hw_iommu_map(struct iommu_domain *domain, unsigned long iova,
+			 phys_addr_t phys, size_t size, int prot, gfp_t gfp);
+int dma_buf_hw_iommu_sync(struct iommu_domain *domain, unsigned long iova,
+			  size_t size);
+void dma_buf_hw_iommu_unmap(struct iommu_domain *domain, unsigned long iova,
+			    size_t size);
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir);
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,

@@ -95,7 +95,7 @@ int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_add);
 
-/* Gives back the room that is left in the last block, if it would be missed. */
+/* Shrinks the last block, if that saves enough memory. */
 void dma_buf_writer_trim(struct dma_buf_writer *writer)
 {
 	struct dma_buf_block *old = writer->last, **at = &writer->blocks, *new;
@@ -185,10 +185,15 @@ void dma_buf_list_release(struct dma_buf_list *list)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_release);
 
-/* Only for the inline functions of the cursor. */
+/*
+ * The DMA addresses, for the functions of the cursor. What was not mapped has none:
+ * physical ones must not be taken for that.
+ */
 const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list)
 {
-	return &list->dma;
+	static const struct dma_buf_runs none;
+
+	return list->route == DMA_BUF_ROUTE_PHYS ? &none : &list->dma;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_runs, "DMA_BUF");
 
@@ -252,8 +257,8 @@ static unsigned long dma_buf_cursor_here(const struct dma_buf_cursor *cursor)
  * @pgoff: first page of the part
  * @npages: length of the part in pages
  *
- * What of the part lies beyond the end of @list is not there: the iteration
- * ends early, it does not read anything else.
+ * If the part extends beyond the end of @list, the iteration ends at the end of the
+ * list.
  *
  * Context: Any, as long as @list stays mapped.
  */
@@ -276,13 +281,17 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
-/* Starts to read the DMA addresses of @list together with its physical runs. */
+/*
+ * Starts to read the DMA addresses of @list together with its physical runs. Of the
+ * memory of a peer these are no matter: it has no pages and no caches.
+ */
 void dma_buf_pairs_init(struct dma_buf_pairs *pairs,
 			const struct dma_buf_list *list)
 {
 	*pairs = (struct dma_buf_pairs) {
 		.dma = list->dma.first,
-		.phys = dma_buf_list_shares_words(list) ? NULL : list->phys,
+		.phys = dma_buf_list_shares_words(list) || list->peer ?
+			NULL : list->phys,
 		.list = list,
 		.left = list->dma.npages,
 	};
@@ -333,13 +342,13 @@ EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_pairs_next);
  * @list: the list
  * @supported: the sizes that the device can use, a bitmap of powers of two
  *
- * A block size fits if no block would hold the end of one range and the start
- * of another, which is to say that every border between two ranges lies on a
- * multiple of it. See dma_buf_list_for_each_block().
+ * A block size fits if no block contains the end of one range and the start of
+ * another: every border between two ranges is a multiple of it. See
+ * dma_buf_list_for_each_block().
  *
- * The two ends of the buffer are no borders. The first and the last block may
- * hold what is not part of it, which is for the device to leave alone: it needs
- * an offset and a length besides.
+ * The two ends of the buffer do not count as borders. The first and the last block may
+ * contain memory that is not part of the buffer, and the device must not access that:
+ * give it an offset and a length as well.
  *
  * Context: Any, as long as @list stays mapped.
  * Return: The size in bytes, or zero if no supported size fits.
@@ -358,7 +367,7 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 		if (seen)
 			borders |= range.dma_addr;
 		seen += range.npages;
-		if (seen < list->dma.npages)
+		if (seen < dma_buf_list_runs(list)->npages)
 			borders |= end;
 	}
 
@@ -378,7 +387,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_block_size, "DMA_BUF");
  * device with dma_buf_list_for_each_page() needs none.
  *
  * Context: Any.
- * Return: 0, or -EINVAL if the list has not as many pages.
+ * Return: 0, or -EINVAL if the list has fewer pages.
  */
 int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 			    unsigned long npages)
@@ -386,7 +395,7 @@ int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 	struct dma_buf_cursor cursor;
 	dma_addr_t addr;
 
-	if (list->dma.npages < npages)
+	if (dma_buf_list_runs(list)->npages < npages)
 		return -EINVAL;
 
 	dma_buf_cursor_init_part(&cursor, list, 0, npages);
@@ -395,3 +404,144 @@ int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_copy_addrs, "DMA_BUF");
+
+/**
+ * dma_buf_list_contiguous - the one address of a buffer
+ * @list: the list
+ * @size: how many bytes there have to be from the start of the list on, not zero
+ * @addr: where to put their DMA address
+ *
+ * For importers whose device takes one address and no more. Behind an IOMMU most
+ * buffers have one, however scattered they are in memory.
+ *
+ * Context: Any, as long as @list stays mapped.
+ * Return: 0, or -EINVAL if the list is shorter than @size or has a gap before
+ * that; @addr is left alone then.
+ */
+int dma_buf_list_contiguous(const struct dma_buf_list *list, size_t size,
+			    dma_addr_t *addr)
+{
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk range = dma_buf_list_first_range(&cursor, list);
+
+	if (!size || size > (u64)range.npages << PAGE_SHIFT)
+		return -EINVAL;
+
+	*addr = range.dma_addr;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_contiguous, "DMA_BUF");
+
+/**
+ * dma_buf_list_contiguous_phys - the one physical address of a buffer
+ * @list: list of the buffer, for which dma_buf_keep_runs() was called
+ * @size: how many bytes there have to be from the start of the list on, not zero
+ * @phys: where to put their physical address
+ *
+ * For a hypervisor that is told to give the memory to another virtual machine, and
+ * for nothing else: a device gets DMA addresses.
+ *
+ * Context: Any, as long as @list stays mapped.
+ * Return: 0; -EINVAL if the list is shorter than @size or has a gap before that;
+ * -EREMOTEIO if it is the memory of a device, or of bounce buffers, which would be
+ * copied over memory that is somebody else's by then. @phys is left alone after an
+ * error.
+ */
+int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
+				 phys_addr_t *phys)
+{
+	const u64 *word = list->phys;
+	unsigned long npages;
+	u64 start, addr, end;
+
+	if (!size || size > (u64)list->dma.npages << PAGE_SHIFT)
+		return -EINVAL;
+	if (dma_buf_list_is_device(list) || list->bounced)
+		return -EREMOTEIO;
+	/* Or it would work until there is an IOMMU. */
+	if (WARN_ON_ONCE(!word))
+		return -EINVAL;
+
+	word = dma_buf_run_read(word, &start, &npages);
+	end = start + ((u64)npages << PAGE_SHIFT);
+	while (end - start < size) {
+		word = dma_buf_run_read(word, &addr, &npages);
+		if (addr != end)
+			return -EINVAL;
+		end += (u64)npages << PAGE_SHIFT;
+	}
+
+	*phys = start;
+	return 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(dma_buf_list_contiguous_phys, "fastrpc,dmabuf_kunit");
+
+/**
+ * dma_buf_segs_init - read a part of a list in segments of limited length
+ * @segs: reader to set up
+ * @list: list to read
+ * @offset: first byte of the part
+ * @size: length of the part in bytes; U64_MAX for all that follows
+ * @max: longest segment that the device takes, in bytes; zero for any length.
+ *	With a power of two, what follows a cut is aligned as well as what is cut.
+ *
+ * What of the part lies beyond the end of @list is not there: the segments end
+ * early. Whoever needs all of it compares with dma_buf_list_npages() before.
+ *
+ * .. code-block:: c
+ *
+ *	dma_buf_segs_init(&segs, list, offset, size, SZ_16M);
+ *	while ((len = dma_buf_segs_next(&segs, &addr)))
+ *		my_device_write_descriptor(addr, len);
+ *
+ * Context: Any, as long as @list stays mapped.
+ */
+void dma_buf_segs_init(struct dma_buf_segs *segs,
+		       const struct dma_buf_list *list, u64 offset, u64 size,
+		       u64 max)
+{
+	u64 all = (u64)dma_buf_list_runs(list)->npages << PAGE_SHIFT;
+
+	offset = min(offset, all);
+	*segs = (struct dma_buf_segs) {
+		.skip = offset & (PAGE_SIZE - 1),
+		.left = min(size, all - offset),
+		.max = max ?: U64_MAX,
+	};
+	dma_buf_cursor_init_part(&segs->cursor, list, offset >> PAGE_SHIFT,
+				 ULONG_MAX);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_segs_init, "DMA_BUF");
+
+/**
+ * dma_buf_segs_next - step to the next segment
+ * @segs: reader that dma_buf_segs_init() set up
+ * @addr: where to put the DMA address of the segment
+ *
+ * Context: Any, as long as the list stays mapped.
+ * Return: The length of the segment in bytes, as long as its range and the limit
+ * allow, or zero at the end, when @addr is left alone.
+ */
+u64 dma_buf_segs_next(struct dma_buf_segs *segs, dma_addr_t *addr)
+{
+	u64 len;
+
+	if (!segs->left)
+		return 0;
+
+	if (segs->addr == segs->end) {
+		struct dma_buf_chunk range =
+			dma_buf_cursor_next_range(&segs->cursor);
+
+		segs->addr = range.dma_addr + segs->skip;
+		segs->end = range.dma_addr + ((u64)range.npages << PAGE_SHIFT);
+		segs->skip = 0;
+	}
+
+	len = min3(segs->end - segs->addr, segs->left, segs->max);
+	*addr = segs->addr;
+	segs->addr += len;
+	segs->left -= len;
+	return len;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_segs_next, "DMA_BUF");

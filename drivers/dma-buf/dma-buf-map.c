@@ -2,9 +2,9 @@
 /*
  * Maps what backs a buffer for a device and lists the result
  *
- * How it is going to be mapped is decided once for each list. Then a block of
- * runs is read and mapped while it is in the cache, then the next: what is mapped
- * was read once, and neither loop has much to keep in mind.
+ * How it is mapped is decided once for each list. Then runs are read and mapped one
+ * block at a time, so that what was read is still in the cache when it is mapped. The
+ * two loops are separate, so that each fits into registers.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -12,13 +12,17 @@
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "dma-buf-internal.h"
 
+/* So many runs are linked to an IOVA at a time, a page of 4 KiB full of them. */
+#define DMA_BUF_LINK_BATCH	(SZ_4K / sizeof(struct phys_vec))
+
 /*
- * Called for each run. Whether a test has replaced it is asked once for a list,
- * and it is inline if not.
+ * Called for each run. Whether KUnit has replaced it is checked once for each list;
+ * if not, it is inline.
  */
 dma_addr_t dma_buf_hw_map_phys(struct device *dev, phys_addr_t phys, size_t size,
 			       enum dma_data_direction dir, unsigned long attrs)
@@ -37,11 +41,14 @@ EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_map_phys);
  * @nruns: how many runs are mapped
  * @addrs: their DMA addresses, unless @linear
  * @offset: of all DMA addresses to the physical ones, if @linear
+ * @vecs: room for the runs that are linked at a time, DMA_BUF_ROUTE_IOVA only
+ * @nvecs: how many these are
  * @npages: length that the list is going to have
  * @done: how much of that is mapped
  * @max_pages: longest run that one call of the DMA API takes
  * @identity: there is nothing to call, DMA addresses are physical ones
- * @keep_phys: the physical runs are wanted when all is mapped
+ * @wants_runs: whoever the list is for wants the physical runs
+ * @keep_phys: they are wanted when all is mapped, by whomever
  * @linear: there is such an @offset, so far
  * @refused: the DMA API did not map it in this way
  */
@@ -53,10 +60,13 @@ struct dma_buf_build {
 	unsigned long nruns;
 	struct dma_buf_writer addrs;
 	u64 offset;
+	struct phys_vec *vecs;
+	unsigned int nvecs;
 	unsigned long npages;
 	unsigned long done;
 	unsigned long max_pages;
 	bool identity;
+	bool wants_runs;
 	bool keep_phys;
 	bool linear;
 	bool refused;
@@ -71,6 +81,8 @@ static unsigned long dma_buf_build_max_pages(const struct dma_buf_build *build)
 	unsigned long max = DMA_BUF_RUN_MAX_PAGES;
 	struct device *dev = build->list->dev;
 
+	if (build->list->route == DMA_BUF_ROUTE_PHYS)
+		return max;
 	if (build->list->bounced)
 		max = min(max, dma_buf_hw_max_mapping_size(dev) >> PAGE_SHIFT);
 	if (build->walk.has_pages)
@@ -82,19 +94,30 @@ static unsigned long dma_buf_build_max_pages(const struct dma_buf_build *build)
 }
 
 /*
- * One range in the address space of the device is worth having whenever the
- * mapping would have more than one part, and importers depend on it. The
- * page-aligned parts must fit the granule of the IOMMU.
+ * Use one IOVA range whenever the mapping would have more than one part: importers
+ * depend on it. The page-aligned parts must fit the granule of the IOMMU.
  */
-static bool dma_buf_build_wants_iova(const struct dma_buf_build *build)
+static bool dma_buf_wants_iova(struct device *dev, unsigned long attrs)
 {
-	const struct dma_buf_list *list = build->list;
-	unsigned long boundary = dma_buf_hw_merge_boundary(list->dev);
+	unsigned long boundary = dma_buf_hw_merge_boundary(dev);
 
-	/* dma_map_phys() knows who cannot do it, dma_iova_link() would ignore it. */
+	/* dma_map_phys() refuses what an IOMMU cannot express, dma_iova_link() ignores it. */
 	return boundary && !(boundary & PAGE_MASK) &&
-	       !(list->attrs & DMA_ATTR_CC_SHARED) &&
-	       !dma_buf_hw_has_map_ops(list->dev);
+	       !(attrs & DMA_ATTR_CC_SHARED) && !dma_buf_hw_has_map_ops(dev);
+}
+
+/*
+ * How memory is mapped for @dev that is not reached by bus addresses: @has_pages, if it
+ * is system memory, in several @parts or just one.
+ */
+enum dma_buf_route dma_buf_route_pick(struct device *dev, unsigned long attrs,
+				      bool has_pages, bool parts)
+{
+	if (has_pages && dma_buf_hw_has_map_ops(dev))
+		return DMA_BUF_ROUTE_MAP_SG;
+	if (parts && dma_buf_wants_iova(dev, attrs))
+		return DMA_BUF_ROUTE_IOVA;
+	return DMA_BUF_ROUTE_PER_RUN;
 }
 
 static int dma_buf_build_alloc_iova(struct dma_buf_build *build)
@@ -110,22 +133,25 @@ static int dma_buf_build_alloc_iova(struct dma_buf_build *build)
 	return 0;
 }
 
-/* Decides how all of it is mapped, of which there are @parts or just one. */
+/* Decides how the buffer is mapped, which has one part or, if @parts, more. */
 static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 {
 	struct dma_buf_list *list = build->list;
+	enum dma_buf_route route;
 
-	if (list->route != DMA_BUF_ROUTE_NONE)
-		return 0;
-
-	if (build->walk.has_pages && dma_buf_hw_has_map_ops(list->dev)) {
-		list->route = DMA_BUF_ROUTE_MAP_SG;
+	if (list->route != DMA_BUF_ROUTE_NONE) {
+		build->identity = list->route == DMA_BUF_ROUTE_PHYS;
 		return 0;
 	}
-	if (parts && dma_buf_build_wants_iova(build))
+
+	route = dma_buf_route_pick(list->dev, list->attrs, build->walk.has_pages,
+				   parts);
+	if (route == DMA_BUF_ROUTE_IOVA)
 		return dma_buf_build_alloc_iova(build);
 
-	list->route = DMA_BUF_ROUTE_PER_RUN;
+	list->route = route;
+	if (route == DMA_BUF_ROUTE_MAP_SG)
+		return 0;
 	build->identity = build->walk.has_pages && !list->bounced &&
 			  !dma_buf_hw_need_map(list->dev, list->attrs);
 	return 0;
@@ -133,9 +159,9 @@ static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 
 /*
  * Most of the time the physical runs and the DMA addresses share their words.
- * Where they do not, few need both: importers with an sg_table, and managing the
- * caches behind one IOVA. For all others a scattered buffer behind an IOMMU is one
- * word.
+ * Where they do not, few need both: importers with an sg_table or an IOMMU domain of
+ * their own, and managing the caches behind one IOVA. For all others a scattered
+ * buffer behind an IOMMU is one word.
  */
 static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 {
@@ -143,10 +169,10 @@ static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 	const struct dma_buf_attachment *attach = list->attach;
 	bool syncs = !(list->attrs & DMA_ATTR_SKIP_CPU_SYNC);
 
+	if (build->wants_runs)
+		return true;
 	if (list->peer)
 		return false;
-	if (attach && attach->wants_runs)
-		return true;
 	if (attach && attach->dmabuf->ops->sync_mappings)
 		syncs = true;
 	return syncs && list->route == DMA_BUF_ROUTE_IOVA &&
@@ -180,17 +206,26 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 	 * then for what is not kept. No walk has more runs than elements, but
 	 * for those that are cut.
 	 */
-	here = !build->keep_phys || list->route == DMA_BUF_ROUTE_PER_RUN;
 	expect = min(walk->nr + build->npages / build->max_pages, build->npages);
+	here = !build->keep_phys || list->route == DMA_BUF_ROUTE_PER_RUN;
+	/* As many as there is room for are linked at a time. */
+	if (list->route == DMA_BUF_ROUTE_IOVA && expect > ARRAY_SIZE(list->one))
+		here = false;
 	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
 			    here ? ARRAY_SIZE(list->one) : 0, expect);
 	build->next = build->phys.first;
-	return 0;
+	if (list->route != DMA_BUF_ROUTE_IOVA)
+		return 0;
+
+	build->nvecs = min(expect, DMA_BUF_LINK_BATCH);
+	build->vecs = kmalloc_objs(*build->vecs, build->nvecs);
+	return build->vecs ? 0 : -ENOMEM;
 }
 
 /*
  * The DMA API does not check bus addresses, and a device that cannot reach one
- * would truncate it. Limits of the host bridge are none for what never gets there.
+ * would truncate it. The limits of the host bridge do not apply: this traffic does not
+ * pass it.
  */
 static int dma_buf_map_bus_addr(struct dma_buf_build *build,
 				struct dma_buf_run run)
@@ -201,16 +236,6 @@ static int dma_buf_map_bus_addr(struct dma_buf_build *build,
 	build->refused = last < start ||
 			 last > dma_buf_hw_dma_mask(build->list->dev);
 	return build->refused ? -EREMOTEIO : 0;
-}
-
-static int dma_buf_map_iova(struct dma_buf_build *build, struct dma_buf_run run)
-{
-	struct dma_buf_list *list = build->list;
-
-	return dma_buf_hw_iova_link(list->dev, &list->iova, run.addr,
-				    dma_buf_bytes(build->done),
-				    dma_buf_bytes(run.npages), list->dir,
-				    list->attrs);
 }
 
 static int dma_buf_map_error(struct dma_buf_build *build)
@@ -227,7 +252,7 @@ static int dma_buf_map_error(struct dma_buf_build *build)
 	       -ENOMEM : -EREMOTEIO;
 }
 
-/* The DMA addresses do not follow from the physical ones, so store them, too. */
+/* There is no common offset to the physical addresses: store the DMA addresses, too. */
 static int dma_buf_build_scatter(struct dma_buf_build *build)
 {
 	const u64 *word = build->phys.first;
@@ -252,7 +277,7 @@ err_free:
 	return ret;
 }
 
-/* Keeps the address of the first run, or of one that is not where it should be. */
+/* Stores the DMA address of the first run, or of one with another offset. */
 static int dma_buf_build_add_addr(struct dma_buf_build *build,
 				  struct dma_buf_run run, u64 addr)
 {
@@ -291,7 +316,7 @@ static __always_inline int dma_buf_map_run(struct dma_buf_build *build,
 		return 0;
 
 	ret = dma_buf_build_add_addr(build, run, addr);
-	/* Nobody else knows of this one. */
+	/* It is not in the list yet, so nothing else unmaps it. */
 	if (ret && dma_buf_hw_need_unmap(list->dev))
 		dma_buf_hw_unmap_phys(list->dev, addr, len, list->dir,
 				      list->attrs | DMA_ATTR_SKIP_CPU_SYNC);
@@ -311,8 +336,6 @@ static __always_inline int dma_buf_build_map_by(struct dma_buf_build *build,
 
 		if (route == DMA_BUF_ROUTE_PER_RUN)
 			ret = dma_buf_map_run(build, run);
-		else if (route == DMA_BUF_ROUTE_IOVA)
-			ret = dma_buf_map_iova(build, run);
 		else
 			ret = dma_buf_map_bus_addr(build, run);
 		if (ret)
@@ -324,6 +347,37 @@ static __always_inline int dma_buf_build_map_by(struct dma_buf_build *build,
 
 	build->next = word;
 	return ret;
+}
+
+/* Links what was read to the IOVA, each batch as a whole or not at all. */
+static int dma_buf_build_link(struct dma_buf_build *build)
+{
+	const u64 *word = build->next, *end = build->phys.pos;
+	struct dma_buf_list *list = build->list;
+	int ret;
+
+	while (word != end) {
+		unsigned long npages, sum = 0;
+		unsigned int n;
+		u64 addr;
+
+		for (n = 0; n < build->nvecs && word != end; n++) {
+			word = dma_buf_run_read(word, &addr, &npages);
+			build->vecs[n].paddr = addr;
+			build->vecs[n].len = dma_buf_bytes(npages);
+			sum += npages;
+		}
+		ret = dma_buf_hw_iova_link_vec(list->dev, &list->iova,
+					       dma_buf_bytes(build->done),
+					       build->vecs, n, list->dir,
+					       list->attrs);
+		if (ret)
+			return ret;
+		build->next = word;
+		build->done += sum;
+		build->nruns += n;
+	}
+	return 0;
 }
 
 static int dma_buf_build_map(struct dma_buf_build *build)
@@ -339,7 +393,7 @@ static int dma_buf_build_map(struct dma_buf_build *build)
 	case DMA_BUF_ROUTE_BUS_ADDR:
 		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_BUS_ADDR);
 	case DMA_BUF_ROUTE_IOVA:
-		ret = dma_buf_build_map_by(build, DMA_BUF_ROUTE_IOVA);
+		ret = dma_buf_build_link(build);
 		if (!build->keep_phys) {
 			build->phys.pos = build->phys.first;
 			build->next = build->phys.first;
@@ -480,7 +534,7 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 	}
 
 	if (shared) {
-		/* What was read but not mapped is not there. */
+		/* Forget runs that were read but not mapped. */
 		build->phys.npages = build->done;
 		build->phys.nruns = build->nruns;
 		dma_buf_list_set(list, &build->phys, build->offset);
@@ -491,7 +545,7 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 	}
 }
 
-/* A long buffer must neither hog the CPU nor outlive the task that wants it. */
+/* For a long buffer, let others run, and stop if the task is being killed. */
 static int dma_buf_build_pause(void)
 {
 	cond_resched();
@@ -546,6 +600,7 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 		.walk = memory->walk,
 		.offset = memory->offset,
 		.npages = memory->npages,
+		.wants_runs = attach->wants_runs,
 	};
 	struct dma_buf_list *list;
 	int ret;
@@ -554,13 +609,15 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 	if (!list)
 		return ERR_PTR(-ENOMEM);
 
-	list->route = memory->route;
+	list->route = dma_buf_is_phys(attach) && memory->npages ?
+		      DMA_BUF_ROUTE_PHYS : memory->route;
 	list->peer = memory->peer;
 	list->bounced = !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE));
 	build.list = list;
 	build.walk.test = dma_buf_in_test();
 
 	ret = dma_buf_build_all(&build);
+	kfree(build.vecs);
 	dma_buf_build_hand_over(&build);
 	list->need_unmap = build.nruns && !build.identity &&
 			   dma_buf_hw_need_unmap(list->dev);

@@ -4,38 +4,71 @@
  * remembers why
  */
 #include <linux/bug.h>
+#include <linux/cred.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/string_helpers.h>
+#include <linux/user_namespace.h>
 #include <linux/wait_bit.h>
 #include <trace/events/dma_buf.h>
 
 #include "dma-buf-internal.h"
 
-static const char * const dma_buf_p2p_reasons[] = {
-	[DMA_BUF_P2P_OK]	    = "reachable",
-	[DMA_BUF_P2P_PRIVATE_LINK]  = "reachable over a private link",
-	[DMA_BUF_P2P_PHYS]	    = "importer takes physical addresses",
-	[DMA_BUF_P2P_IMPORTER]	    = "importer does not handle peer memory",
-	[DMA_BUF_P2P_EXPORTER]	    = "exporter has no peer memory",
-	[DMA_BUF_P2P_NOT_PCI]	    = "importer is not a PCI device",
-	[DMA_BUF_P2P_MAP_OPS]	    = "DMA mapping of the importer has no peer-to-peer",
-	[DMA_BUF_P2P_NO_PROVIDER]   = "exporter has no p2pdma provider",
-	[DMA_BUF_P2P_NO_KERNEL]	    = "kernel without CONFIG_PCI_P2PDMA",
-	[DMA_BUF_P2P_NO_ROUTE]	    = "no route between the PCI devices",
-	[DMA_BUF_P2P_NOT_REVOCABLE] = "importer cannot give the memory back",
-	[DMA_BUF_P2P_REVOKED]	    = "revoked by the exporter",
-	[DMA_BUF_P2P_SUSPENDED]	    = "exporter is suspended",
-	[DMA_BUF_P2P_COMPRESSED]    = "memory is compressed",
-	[DMA_BUF_P2P_VETO]	    = "refused by the exporter",
-	[DMA_BUF_P2P_SYSTEM]	    = "buffer is in system memory",
-	[DMA_BUF_P2P_PINNED]	    = "pinned in system memory for another importer",
-	[DMA_BUF_P2P_OUTSIDE_BAR]   = "outside the visible part of the BAR",
-	[DMA_BUF_P2P_DMA_MASK]	    = "beyond the DMA mask of the importer",
-	[DMA_BUF_P2P_BOUNCE]	    = "would have to be bounced",
-	[DMA_BUF_P2P_BOUNCE_SHARED] = "bounced and mapped by another importer",
+/* The tokens are ABI, as the numbers are. The texts are for people and may change. */
+static const struct {
+	const char *token;
+	const char *text;
+} dma_buf_p2p_reasons[] = {
+	[DMA_BUF_P2P_OK] = { "reachable", "the importer reaches the memory" },
+	[DMA_BUF_P2P_PRIVATE_LINK] = {
+		"private-link", "reachable over a private link" },
+	[DMA_BUF_P2P_PHYS] = {
+		"physical", "importer takes physical addresses" },
+	[DMA_BUF_P2P_IMPORTER] = {
+		"importer", "importer does not handle peer memory" },
+	[DMA_BUF_P2P_EXPORTER] = {
+		"exporter", "exporter has no peer memory" },
+	[DMA_BUF_P2P_NOT_PCI] = {
+		"not-pci", "importer is not a PCI device" },
+	[DMA_BUF_P2P_MAP_OPS] = {
+		"map-ops", "DMA mapping of the importer has no peer-to-peer" },
+	[DMA_BUF_P2P_NO_PROVIDER] = {
+		"no-provider", "exporter has no p2pdma provider" },
+	[DMA_BUF_P2P_NO_KERNEL] = {
+		"no-kernel", "kernel without CONFIG_PCI_P2PDMA" },
+	[DMA_BUF_P2P_NO_ROUTE] = {
+		"no-route", "no route between the PCI devices" },
+	[DMA_BUF_P2P_NOT_REVOCABLE] = {
+		"not-revocable", "importer cannot give the memory back" },
+	[DMA_BUF_P2P_REVOKED] = {
+		"revoked", "revoked by the exporter" },
+	[DMA_BUF_P2P_SUSPENDED] = {
+		"suspended", "exporter is suspended" },
+	[DMA_BUF_P2P_COMPRESSED] = {
+		"compressed", "memory is compressed" },
+	[DMA_BUF_P2P_VETO] = {
+		"veto", "refused by the exporter" },
+	[DMA_BUF_P2P_SYSTEM] = {
+		"system", "buffer is in system memory" },
+	[DMA_BUF_P2P_PINNED] = {
+		"pinned", "pinned in system memory for another importer" },
+	[DMA_BUF_P2P_OUTSIDE_BAR] = {
+		"outside-bar", "outside the visible part of the BAR" },
+	[DMA_BUF_P2P_DMA_MASK] = {
+		"dma-mask", "beyond the DMA mask of the importer" },
+	[DMA_BUF_P2P_BOUNCE] = {
+		"bounce", "would have to be bounced" },
+	[DMA_BUF_P2P_BOUNCE_SHARED] = {
+		"bounce-shared", "bounced and mapped by another importer" },
+	[DMA_BUF_P2P_OVERRIDE] = {
+		"override", "reachable, the command line trusts the host bridge" },
+	[DMA_BUF_P2P_ERROR] = {
+		"error", "failed, and not for want of a way to the memory" },
+	[DMA_BUF_P2P_NO_PHYS] = {
+		"no-phys", "exporter gives no physical addresses" },
 };
 
 static const char * const dma_buf_routes[] = {
@@ -44,14 +77,30 @@ static const char * const dma_buf_routes[] = {
 	[DMA_BUF_ROUTE_IOVA]	 = "iova",
 	[DMA_BUF_ROUTE_PER_RUN]	 = "per-run",
 	[DMA_BUF_ROUTE_MAP_SG]	 = "map-sg",
+	[DMA_BUF_ROUTE_PHYS]	 = "physical",
 };
+
+/**
+ * dma_buf_p2p_reason_token - the word for a reason
+ * @reason: the reason
+ *
+ * Context: Any.
+ * Return: A constant string without blanks, which programs compare with.
+ */
+const char *dma_buf_p2p_reason_token(enum dma_buf_p2p_reason reason)
+{
+	if (WARN_ON_ONCE(reason >= DMA_BUF_P2P_NR))
+		return "unknown";
+	return dma_buf_p2p_reasons[reason].token;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_p2p_reason_token, "DMA_BUF");
 
 /**
  * dma_buf_p2p_reason_text - the text for a reason
  * @reason: the reason
  *
  * Context: Any.
- * Return: A constant string, the same wherever the reason is shown.
+ * Return: A constant string for people to read, which may change.
  */
 const char *dma_buf_p2p_reason_text(enum dma_buf_p2p_reason reason)
 {
@@ -59,17 +108,16 @@ const char *dma_buf_p2p_reason_text(enum dma_buf_p2p_reason reason)
 
 	if (WARN_ON_ONCE(reason >= DMA_BUF_P2P_NR))
 		return "unknown";
-	return dma_buf_p2p_reasons[reason];
+	return dma_buf_p2p_reasons[reason].text;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_p2p_reason_text, "DMA_BUF");
 
 /**
- * dma_buf_route_text - the text for a route
+ * dma_buf_route_text - the word for a route
  * @route: the route
  *
  * Context: Any.
- * Return: A constant string without blanks, the same wherever the route is
- * shown.
+ * Return: A constant string without blanks, which programs compare with.
  */
 const char *dma_buf_route_text(enum dma_buf_route route)
 {
@@ -81,7 +129,15 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_route_text, "DMA_BUF");
 
 static bool dma_buf_p2p_reachable(enum dma_buf_p2p_reason reason)
 {
-	return reason <= DMA_BUF_P2P_PHYS;
+	switch (reason) {
+	case DMA_BUF_P2P_OK:
+	case DMA_BUF_P2P_PRIVATE_LINK:
+	case DMA_BUF_P2P_PHYS:
+	case DMA_BUF_P2P_OVERRIDE:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /*
@@ -109,7 +165,8 @@ dma_buf_p2p_ask_topology(struct dma_buf_attachment *attach,
 	case PCI_P2PDMA_MAP_BUS_ADDR:
 	case PCI_P2PDMA_MAP_THRU_HOST_BRIDGE:
 		attach->p2p.owner = provider->owner;
-		return DMA_BUF_P2P_OK;
+		return dma_buf_hw_p2p_overridden(provider, attach->dev) ?
+		       DMA_BUF_P2P_OVERRIDE : DMA_BUF_P2P_OK;
 	default:
 		return DMA_BUF_P2P_NO_ROUTE;
 	}
@@ -123,6 +180,10 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 	struct p2pdma_provider *provider = NULL;
 	enum dma_buf_p2p_reason reason;
 
+	lockdep_assert_held(&attach->dmabuf->offer_lock);
+
+	if (dma_buf_is_phys(attach) && !ops->allow_phys)
+		return DMA_BUF_P2P_NO_PHYS;
 	if (!importer_ops || !importer_ops->allow_peer2peer)
 		return DMA_BUF_P2P_IMPORTER;
 	if (!ops->peer2peer)
@@ -134,7 +195,7 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 		return DMA_BUF_P2P_VETO;
 	if (reason != DMA_BUF_P2P_OK)
 		return reason;
-	if (importer_ops->phys_only)
+	if (dma_buf_is_phys(attach))
 		return DMA_BUF_P2P_PHYS;
 	if (!dma_buf_hw_p2p_enabled())
 		return DMA_BUF_P2P_NO_KERNEL;
@@ -143,14 +204,24 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 	return dma_buf_p2p_ask_topology(attach, provider);
 }
 
-/* Called once for each attachment, before the exporter's attach(). */
-void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
+/*
+ * Called once for each attachment, before the exporter's attach(). Returns an error
+ * if that is not worth calling.
+ */
+int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
 {
-	dma_resv_assert_held(attach->dmabuf->resv);
-
+	/* The provider is there until this is given back. */
+	mutex_lock(&attach->dmabuf->offer_lock);
 	attach->p2p.reason = dma_buf_p2p_decide(attach);
+	mutex_unlock(&attach->dmabuf->offer_lock);
+
 	attach->p2p.map_reason = attach->p2p.reason;
 	attach->peer2peer = dma_buf_p2p_reachable(attach->p2p.reason);
+	if (attach->p2p.reason == DMA_BUF_P2P_NO_PHYS)
+		return -EOPNOTSUPP;
+	if (attach->peer2peer || !attach->dmabuf->ops->peer_only)
+		return 0;
+	return attach->p2p.reason == DMA_BUF_P2P_REVOKED ? -ENODEV : -EOPNOTSUPP;
 }
 
 /**
@@ -158,9 +229,9 @@ void dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
  * @attach: the attachment
  * @reason: why
  *
- * For exporters that find out in &dma_buf_ops.attach. What can be said earlier
- * is for &dma_buf_ops.peer2peer to say. There is no way to allow what the core
- * did not.
+ * For exporters that can decide only in &dma_buf_ops.attach. If it is known earlier,
+ * return the reason from &dma_buf_ops.peer2peer. An exporter cannot allow what the core
+ * has refused.
  *
  * Context: In &dma_buf_ops.attach only.
  */
@@ -179,6 +250,28 @@ void dma_buf_peer2peer_deny(struct dma_buf_attachment *attach,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_peer2peer_deny, "DMA_BUF");
 
+/*
+ * The reason belongs to a failure only where that was about reaching the memory.
+ * Whatever else went wrong, the pair may reach each other as well as before.
+ */
+static enum dma_buf_p2p_reason
+dma_buf_failure_reason(enum dma_buf_p2p_reason reason, int error)
+{
+	if (dma_buf_p2p_reachable(reason))
+		return DMA_BUF_P2P_ERROR;
+
+	switch (error) {
+	case -EREMOTEIO:
+	case -EOPNOTSUPP:
+	case -EBUSY:
+		return reason;
+	case -ENODEV:
+		return reason == DMA_BUF_P2P_REVOKED ? reason : DMA_BUF_P2P_ERROR;
+	default:
+		return DMA_BUF_P2P_ERROR;
+	}
+}
+
 /* The exporter's attach() failed: there will be no attachment to ask. */
 void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error)
 {
@@ -186,9 +279,20 @@ void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error)
 
 	spin_lock(&dmabuf->records_lock);
 	strscpy(dmabuf->refusal.dev, dev_name(attach->dev));
-	dmabuf->refusal.reason = attach->p2p.reason;
+	dmabuf->refusal.reason = dma_buf_failure_reason(attach->p2p.reason, error);
 	dmabuf->refusal.error = error;
 	spin_unlock(&dmabuf->records_lock);
+}
+
+/* The device is not refused any more. Under the lock of the records. */
+void dma_buf_p2p_accepted(struct dma_buf_attachment *attach)
+{
+	struct dma_buf_refusal *refusal = &attach->dmabuf->refusal;
+
+	lockdep_assert_held(&attach->dmabuf->records_lock);
+
+	if (!strncmp(refusal->dev, dev_name(attach->dev), sizeof(refusal->dev) - 1))
+		refusal->error = 0;
 }
 
 /**
@@ -198,7 +302,8 @@ void dma_buf_p2p_refused(struct dma_buf_attachment *attach, int error)
  *
  * For exporters, when they use system memory although the importer would reach
  * their device, or before they fail. Without it the record has the reason of the
- * attachment, or that the buffer is in system memory.
+ * attachment, or that the buffer is in system memory, or, if mapping fails with
+ * another error than one of reach, that this is no matter of reach.
  *
  * Context: In &dma_buf_ops.map_dma_buf, under the reservation lock.
  */
@@ -207,10 +312,11 @@ void dma_buf_route_note(struct dma_buf_attachment *attach,
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
 	attach->p2p.map_reason = reason;
+	attach->p2p.noted = true;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_route_note, "DMA_BUF");
 
-/* Before a mapping is made: why it is what it is may be noted from now on. */
+/* Before a mapping is made: from now on dma_buf_route_note() may set its reason. */
 void dma_buf_route_begin(struct dma_buf_attachment *attach)
 {
 	struct dma_buf *dmabuf = attach->dmabuf;
@@ -220,10 +326,11 @@ void dma_buf_route_begin(struct dma_buf_attachment *attach)
 	spin_lock(&dmabuf->records_lock);
 	attach->p2p.map_error = 0;
 	attach->p2p.map_reason = attach->p2p.reason;
+	attach->p2p.noted = false;
 	spin_unlock(&dmabuf->records_lock);
 }
 
-/* Enters a mapping into the book. */
+/* Adds a mapping to the records. */
 void dma_buf_route_made(struct dma_buf_list *list)
 {
 	enum dma_buf_p2p_reason reason = list->attach->p2p.map_reason;
@@ -231,7 +338,7 @@ void dma_buf_route_made(struct dma_buf_list *list)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	/* The peer got system memory and nobody said why: it just lies there. */
+	/* System memory for a peer, and the exporter gave no reason. */
 	if (!list->peer && dma_buf_p2p_reachable(reason))
 		reason = DMA_BUF_P2P_SYSTEM;
 	list->reason = reason;
@@ -252,6 +359,9 @@ void dma_buf_route_failed(struct dma_buf_attachment *attach, int error)
 	dma_resv_assert_held(dmabuf->resv);
 
 	spin_lock(&dmabuf->records_lock);
+	if (!attach->p2p.noted)
+		attach->p2p.map_reason =
+			dma_buf_failure_reason(attach->p2p.map_reason, error);
 	attach->p2p.map_error = error;
 	spin_unlock(&dmabuf->records_lock);
 
@@ -259,7 +369,7 @@ void dma_buf_route_failed(struct dma_buf_attachment *attach, int error)
 			    attach->p2p.map_reason);
 }
 
-/* Takes a mapping out of the book, which is about to be unmapped. */
+/* Removes a mapping from the records, before it is unmapped. */
 void dma_buf_route_gone(struct dma_buf_list *list)
 {
 	struct dma_buf *dmabuf = list->attach->dmabuf;
@@ -275,8 +385,8 @@ void dma_buf_route_gone(struct dma_buf_list *list)
 }
 
 /*
- * What is bounced for one importer is not what another one sees. Only if none of
- * them writes are the copies as good as the memory.
+ * A bounced mapping is a copy, which other importers do not see. That is harmless only
+ * if none of them writes.
  */
 bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
 {
@@ -303,8 +413,8 @@ bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
  * dma_buf_all_reach - do all importers reach the memory of the device?
  * @dmabuf: the buffer
  *
- * For &dma_buf_ops.pin: a buffer that is pinned in there cannot be moved to where
- * the others reach it.
+ * For &dma_buf_ops.pin: a buffer that is pinned in device memory cannot be moved to
+ * where all others reach it.
  *
  * Context: Under the reservation lock.
  * Return: true if all do, as far as they have attached by now.
@@ -322,6 +432,54 @@ bool dma_buf_all_reach(struct dma_buf *dmabuf)
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_all_reach, "DMA_BUF");
 
+/*
+ * Whoever has the descriptor names the buffer, so a name must not end a line, nor
+ * start a field where @blanks are none, whatever a reader takes for either: all but
+ * printable ASCII becomes \ooo.
+ */
+static void dma_buf_escape(struct seq_file *m, const char *name, bool blanks)
+{
+	seq_escape_str(m, name, ESCAPE_OCTAL | ESCAPE_NAP | ESCAPE_APPEND,
+		       blanks ? "\\" : " \\");
+}
+
+/* A name, in a line of its own or as the last one of a line */
+void dma_buf_name_show(struct seq_file *m, const char *name)
+{
+	dma_buf_escape(m, name, true);
+}
+
+/*
+ * May @cred know of the devices in this machine? In the initial user namespace sysfs
+ * tells of them and of their topology anyway. Others are there because somebody
+ * wanted them to see less than everything: containers, sandboxes, who are often
+ * passed a buffer, by a compositor for one, whose devices are none of their
+ * business.
+ */
+bool dma_buf_may_know_devices(const struct cred *cred)
+{
+	return cred->user_ns == &init_user_ns;
+}
+
+/* Starts a line with the device that it is about, or "-". */
+static void dma_buf_dev_show(struct seq_file *m, const char *indent,
+			     const char *key, const char *dev)
+{
+	seq_printf(m, "%s%s:\t", indent, key);
+	if (dma_buf_may_know_devices(m->file->f_cred))
+		dma_buf_escape(m, dev, false);
+	else
+		seq_putc(m, '-');
+}
+
+/* The word for programs, and the text for people behind it. Ends the line. */
+static void dma_buf_reason_show(struct seq_file *m,
+				enum dma_buf_p2p_reason reason)
+{
+	seq_printf(m, " reason=%s (%s)\n", dma_buf_p2p_reason_token(reason),
+		   dma_buf_p2p_reason_text(reason));
+}
+
 static void dma_buf_attachment_show(struct seq_file *m,
 				    const struct dma_buf_attachment *attach,
 				    const char *indent)
@@ -329,24 +487,25 @@ static void dma_buf_attachment_show(struct seq_file *m,
 	const struct dma_buf_p2p *p2p = &attach->p2p;
 	const char *dev = dev_name(attach->dev);
 
-	seq_printf(m, "%sattach:\t%s peer2peer=%s reason=%s\n", indent, dev,
-		   attach->peer2peer ? "yes" : "no",
-		   dma_buf_p2p_reason_text(p2p->reason));
-	if (p2p->map_error)
-		seq_printf(m, "%smap:\t%s error=%d reason=%s\n", indent, dev,
-			   p2p->map_error,
-			   dma_buf_p2p_reason_text(p2p->map_reason));
+	dma_buf_dev_show(m, indent, "attach", dev);
+	seq_printf(m, " peer2peer=%s", attach->peer2peer ? "yes" : "no");
+	dma_buf_reason_show(m, p2p->reason);
+	if (!p2p->map_error)
+		return;
+	dma_buf_dev_show(m, indent, "failed", dev);
+	seq_printf(m, " error=%d", p2p->map_error);
+	dma_buf_reason_show(m, p2p->map_reason);
 }
 
 static void dma_buf_mapping_show(struct seq_file *m,
 				 const struct dma_buf_list *list,
 				 const char *indent)
 {
-	seq_printf(m, "%smap:\t%s memory=%s route=%s chunks=%lu reason=%s\n",
-		   indent, dev_name(list->dev), list->peer ? "peer" :
-		   list->bounced ? "bounced" : "system",
-		   dma_buf_route_text(list->route), list->dma.nruns,
-		   dma_buf_p2p_reason_text(list->reason));
+	dma_buf_dev_show(m, indent, "map", dev_name(list->dev));
+	seq_printf(m, " memory=%s route=%s chunks=%lu",
+		   list->peer ? "peer" : list->bounced ? "bounced" : "system",
+		   dma_buf_route_text(list->route), list->dma.nruns);
+	dma_buf_reason_show(m, list->reason);
 }
 
 /*
@@ -372,9 +531,10 @@ void dma_buf_p2p_show(struct seq_file *m, struct dma_buf *dmabuf,
 			break;
 		dma_buf_mapping_show(m, list, indent);
 	}
-	if (refusal->error)
-		seq_printf(m, "%srefused:\t%s error=%d reason=%s\n", indent,
-			   refusal->dev, refusal->error,
-			   dma_buf_p2p_reason_text(refusal->reason));
+	if (refusal->error) {
+		dma_buf_dev_show(m, indent, "refused", refusal->dev);
+		seq_printf(m, " error=%d", refusal->error);
+		dma_buf_reason_show(m, refusal->reason);
+	}
 	spin_unlock(&dmabuf->records_lock);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The bridge from the page list to the sg_table, for importers that need one
+ * The bridge from the page list to the sg_table, for importers that need one, and
+ * tables of an importer's own
  */
 #include <linux/err.h>
+#include <linux/export.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
@@ -72,10 +75,9 @@ static unsigned long dma_buf_sgt_fill_pages(const struct dma_buf_list *list,
 }
 
 /*
- * What an importer with an sg_table sees behind an IOMMU are neighbours merged
- * as the DMA API merges them, which depends on two properties of its device. One
- * entry of its own may be longer than that, for memory of a device it always
- * was.
+ * Behind an IOMMU, merge neighbours as dma_map_sgtable() does. That depends on two
+ * properties of the device, its segment size and its segment boundary. A single run
+ * may be longer than the segment size; for device memory it always was.
  */
 static bool dma_buf_sgt_merges(const struct dma_buf_list *list,
 			       const struct scatterlist *sg, dma_addr_t addr,
@@ -124,8 +126,8 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 }
 
 /*
- * Where nothing but the runs was mapped both halves have the same entries and
- * nothing is merged. Most lists are like that.
+ * If each run was mapped on its own, both halves have the same entries and nothing is
+ * merged. Most lists are like that.
  */
 static unsigned long dma_buf_sgt_fill_both(const struct dma_buf_list *list,
 					   struct scatterlist *sgl)
@@ -156,8 +158,8 @@ static unsigned long dma_buf_sgt_fill_both(const struct dma_buf_list *list,
 }
 
 /*
- * Without a length of its own for the DMA address an entry has one for both, and
- * the halves cannot differ. No architecture that is like that merges anything.
+ * Without CONFIG_NEED_SG_DMA_LENGTH an entry has one length for both halves, so they
+ * cannot differ. No such architecture merges anything.
  */
 static bool dma_buf_sgt_halves_are_one(const struct dma_buf_list *list)
 {
@@ -231,3 +233,81 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
 	return list;
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_sgt_put_list);
+
+/*
+ * Cuts what the cursor reads into entries, and fills a table with them or only counts
+ * them. Long ones are cut at a power of two, as far as the device lets us, so that
+ * what follows is aligned.
+ */
+static unsigned long dma_buf_sgt_fill_part(const struct dma_buf_list *list,
+					   struct dma_buf_cursor cursor,
+					   struct scatterlist *sgl)
+{
+	u64 boundary = dma_get_seg_boundary(list->dev) | (PAGE_SIZE - 1);
+	u64 max = dma_get_max_seg_size(list->dev) & PAGE_MASK ?: PAGE_SIZE;
+	struct dma_buf_sgt_fill fill = { .next = sgl };
+	struct dma_buf_chunk range;
+
+	max = min(max, (u64)DMA_BUF_SG_MAX_PAGES << PAGE_SHIFT);
+	dma_buf_cursor_for_each_range(range, &cursor) {
+		u64 left = (u64)range.npages << PAGE_SHIFT;
+		u64 addr = range.dma_addr, len;
+
+		for (; left; left -= len, addr += len) {
+			len = min(min(left, max) - 1,
+				  boundary - (addr & boundary)) + 1;
+			dma_buf_sgt_next(&fill);
+			if (!fill.last)
+				continue;
+			fill.last->length = len;
+			sg_dma_address(fill.last) = addr;
+			sg_dma_len(fill.last) = len;
+		}
+	}
+	return fill.nents;
+}
+
+/**
+ * dma_buf_list_to_sgt - make a table of an importer's own
+ * @list: the list
+ * @pgoff: first page of the part that the table is for
+ * @npages: length of the part in pages
+ * @sgt: where to make it; free it with sg_free_table(), before or after @list is
+ *	unmapped
+ * @gfp: how to allocate its entries
+ *
+ * For importers that pass an sg_table on to code which is not theirs. It has DMA
+ * addresses only, and each entry is as long as these go on, up to
+ * dma_get_max_seg_size() of the importer's device, whole pages and at most 2 GiB, and
+ * does not cross its dma_get_seg_boundary(). There are no pages in it, but
+ * &scatterlist.length is that of the DMA address, so that sg_nents_for_len() and its
+ * like can count. It is not a mapping: do not sync or unmap it.
+ *
+ * Context: May sleep, depending on @gfp, while @list stays mapped.
+ * Return: 0, and both counts of @sgt are the number of entries; -EINVAL if there are no
+ * pages in the part or it does not lie within @list, -E2BIG if these are more entries
+ * than a table can have, -ENOMEM. There is nothing to free after an error.
+ */
+int dma_buf_list_to_sgt(const struct dma_buf_list *list, unsigned long pgoff,
+			unsigned long npages, struct sg_table *sgt, gfp_t gfp)
+{
+	unsigned long all = dma_buf_list_runs(list)->npages, nents;
+	struct dma_buf_cursor cursor;
+	int ret;
+
+	if (!npages || pgoff > all || npages > all - pgoff)
+		return -EINVAL;
+
+	dma_buf_cursor_init_part(&cursor, list, pgoff, npages);
+	nents = dma_buf_sgt_fill_part(list, cursor, NULL);
+	if (nents > UINT_MAX)
+		return -E2BIG;
+
+	ret = sg_alloc_table(sgt, nents, gfp);
+	if (ret)
+		return ret;
+
+	dma_buf_sgt_fill_part(list, cursor, sgt->sgl);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_to_sgt, "DMA_BUF");

@@ -10,12 +10,10 @@
 
 #include "dma-buf-internal.h"
 
-/* So many runs at a time, about as many as are mapped at a time. */
-#define DMA_BUF_BATCH	512
-
 static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
 {
-	return list->attrs & DMA_ATTR_MMIO || !dma_buf_hw_need_sync(list->dev);
+	return list->attrs & DMA_ATTR_MMIO || list->route == DMA_BUF_ROUTE_PHYS ||
+	       !dma_buf_hw_need_sync(list->dev);
 }
 
 static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
@@ -51,7 +49,7 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 		return;
 
 	/*
-	 * All of a bounce buffer is copied for the device later, so what that wrote
+	 * All of a bounce buffer is copied back later, so what the device wrote
 	 * is taken before, even if the CPU only writes. A device that only reads has
 	 * nothing to take.
 	 */

@@ -2,9 +2,9 @@
 /*
  * Reads what backs a buffer, however it is described, as physical runs
  *
- * There is a loop for each way to describe memory: what differs is known when
- * compiling, and none of them has much to keep in mind. One that knows them all
- * takes a fourth more time for single pages.
+ * There is a separate loop for each way to describe memory, so the differences are
+ * resolved at compile time. One loop for all of them takes a quarter more time for
+ * single pages.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -32,7 +32,7 @@ static __always_inline enum dma_buf_mem dma_buf_mem_of_pfn(unsigned long pfn)
 	       DMA_BUF_MEM_GENERIC : DMA_BUF_MEM_OTHER;
 }
 
-/* It comes in sections of the memmap, so looking at both ends will do. */
+/* Such memory fills whole sections of the memmap, so checking both ends is enough. */
 static __always_inline enum dma_buf_mem
 dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
 {
@@ -43,7 +43,7 @@ dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
 	       max(mem, dma_buf_mem_of_pfn(first + npages - 1));
 }
 
-/* The same for what may have no pages at all. */
+/* The same for a range that may have no struct page. */
 static noinline enum dma_buf_mem dma_buf_mem_of(phys_addr_t phys,
 						unsigned long npages)
 {
@@ -62,7 +62,7 @@ bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_system_memory);
 
-/* Without one memmap for all, neighbours in a memmap are no proof. */
+/* If the memmap has holes, struct pages next to each other prove nothing. */
 static bool dma_buf_is_nth_page(const struct page *page,
 				const struct page *first, unsigned long n)
 {
@@ -99,10 +99,10 @@ dma_buf_walk_pages(struct dma_buf_walk *walk)
 	};
 }
 
-/* Here and below, @kind is what is known of the walk when compiling. */
+/* Here and below, @kind is a compile-time constant: the kind of walk. */
 enum dma_buf_walk_kind { DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_VECS };
 
-/* A table at its end looks like an array without elements, which is as good. */
+/* A table at its end looks like an empty array, which gives the same result. */
 static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
 {
 	return walk->pages ? DMA_BUF_WALK_PAGES :
@@ -144,7 +144,7 @@ dma_buf_walk_ranges(struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
 		unsigned long n;
 
 		vec = dma_buf_walk_peek(walk, kind);
-		/* What is at zero does not go on where the addresses end. */
+		/* The address space ends here: do not merge across the wrap. */
 		if (!vec.paddr || vec.paddr != run.addr + PFN_PHYS(run.npages))
 			break;
 		n = PFN_UP(vec.len);
@@ -294,8 +294,11 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
 			return -EOVERFLOW;
 	}
 
-	/* In bytes, the sum has to fit a u64 that dma_iova_try_alloc() takes. */
-	if (sum > (unsigned long)(U64_MAX >> (PAGE_SHIFT + 1)))
+	/*
+	 * The size of a buffer is a size_t, and dma_iova_try_alloc() keeps a
+	 * bit of its u64 for itself.
+	 */
+	if (sum > min_t(u64, SIZE_MAX, U64_MAX >> 1) >> PAGE_SHIFT)
 		return -EOVERFLOW;
 
 	*npages = sum;

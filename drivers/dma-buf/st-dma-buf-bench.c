@@ -11,10 +11,12 @@
 #include <kunit/device.h>
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/mmzone.h>
 #include <linux/moduleparam.h>
 #include <linux/pci.h>
 #include <linux/prandom.h>
@@ -33,15 +35,23 @@ static unsigned long rounds = 15;
 module_param(rounds, ulong, 0444);
 MODULE_PARM_DESC(rounds, "Rounds of the benchmark, of which the median counts");
 
+/*
+ * The pages belong to others, who lose what they have in a cache when the page is
+ * unmapped from a device that is not coherent.
+ */
+static bool no_caches;
+module_param(no_caches, bool, 0444);
+MODULE_PARM_DESC(no_caches, "The machine has no caches, as an emulator: measure devices that are not coherent");
+
 /* Small buffers are taken many at a time, since clocks are coarse. */
 #define BENCH_BATCH_PAGES	4096UL
 #define BENCH_MAX_BATCH		64UL
 #define BENCH_MAX_ROUNDS	64UL
 
-/* Where memory is that need not be anybody's. */
-#define BENCH_FIRST_PFN		(SZ_16M >> PAGE_SHIFT)
-
 #define BENCH_PTE_FLAGS		3
+
+/* So many ranges are linked to an IOVA at a time, as the engine of the list does. */
+#define BENCH_LINK_BATCH	256UL
 
 enum bench_backing { ARRAY, RUNS, BAR };
 /* The sum is that of a buffer that the CPU leaves alone. */
@@ -82,6 +92,7 @@ static const size_t sizes[] = {
  * @nvec: length of @vec
  * @master: its runs as a table, what an exporter of runs copies for each importer
  * @backing: which of these the exporter has
+ * @link_vec: link the ranges of a BAR many at a time
  * @batch: how many are mapped at a time
  * @sgt: one of these for each of the batch
  * @iova: the IOVA behind a table without pages
@@ -98,6 +109,7 @@ struct bench {
 	unsigned long nvec;
 	struct sg_table master;
 	enum bench_backing backing;
+	bool link_vec;
 	unsigned long batch;
 	struct sg_table *sgt[BENCH_MAX_BATCH];
 	struct dma_iova_state iova[BENCH_MAX_BATCH];
@@ -125,11 +137,32 @@ static int bench_sgt_copy(struct bench *b, struct sg_table *sgt)
 	return 0;
 }
 
+static int bench_sgt_link_bar(struct bench *b, struct dma_iova_state *iova)
+{
+	unsigned long i, n, attrs = DMA_ATTR_MMIO;
+	struct phys_vec *vec = b->vec;
+	size_t done = 0;
+	int ret = 0;
+
+	for (i = 0; i < b->nvec && !ret; i += n) {
+		n = b->link_vec ? min(b->nvec - i, BENCH_LINK_BATCH) : 1;
+		if (b->link_vec)
+			ret = dma_iova_link_vec(b->dev, iova, done, vec, n,
+						DMA_BIDIRECTIONAL, attrs);
+		else
+			ret = dma_iova_link(b->dev, iova, vec->paddr, done,
+					    vec->len, DMA_BIDIRECTIONAL, attrs);
+		for (; vec < b->vec + i + n; vec++)
+			done += vec->len;
+	}
+	return ret ?: dma_iova_sync(b->dev, iova, 0, done);
+}
+
 /* What dma_buf_phys_vec_to_sgt() was, less the errors it got wrong. */
 static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 			     struct dma_iova_state *iova)
 {
-	size_t size = (size_t)b->npages << PAGE_SHIFT, done = 0;
+	size_t size = (size_t)b->npages << PAGE_SHIFT, left;
 	size_t max = ALIGN_DOWN(UINT_MAX, PAGE_SIZE), n;
 	unsigned long i, nents = 0;
 	struct scatterlist *sg;
@@ -148,18 +181,9 @@ static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 		return ret;
 
 	sg = sgt->sgl;
-	for (i = 0; i < b->nvec; i++) {
+	for (i = 0; i < b->nvec && !dma_use_iova(iova); i++) {
 		size_t len = b->vec[i].len;
 
-		if (dma_use_iova(iova)) {
-			ret = dma_iova_link(b->dev, iova, b->vec[i].paddr, done,
-					    len, DMA_BIDIRECTIONAL,
-					    DMA_ATTR_MMIO);
-			if (ret)
-				return ret;
-			done += len;
-			continue;
-		}
 		addr = dma_map_phys(b->dev, b->vec[i].paddr, len,
 				    DMA_BIDIRECTIONAL, DMA_ATTR_MMIO);
 		if (dma_mapping_error(b->dev, addr))
@@ -175,13 +199,13 @@ static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 		return 0;
 
 	addr = iova->addr;
-	for (; done; done -= n, addr += n, sg = sg_next(sg)) {
-		n = min(done, max);
+	for (left = size; left; left -= n, addr += n, sg = sg_next(sg)) {
+		n = min(left, max);
 		sg_set_page(sg, NULL, 0, 0);
 		sg_dma_address(sg) = addr;
 		sg_dma_len(sg) = n;
 	}
-	return dma_iova_sync(b->dev, iova, 0, size);
+	return bench_sgt_link_bar(b, iova);
 }
 
 static void bench_sgt_unmap_bar(struct bench *b, struct sg_table *sgt,
@@ -295,7 +319,7 @@ static int bench_list_map(struct bench *b, unsigned long i)
 					      DMA_BIDIRECTIONAL, 0);
 	else
 		list = dma_buf_list_from_phys(&b->own, b->vec, b->nvec,
-					      DMA_BIDIRECTIONAL, DMA_ATTR_MMIO);
+					      DMA_BIDIRECTIONAL, 0);
 	if (IS_ERR(list))
 		return PTR_ERR(list);
 
@@ -406,6 +430,8 @@ static void bench_nop(struct bench *b, unsigned long i)
  * @sync: gives it to the CPU and back, or NULL
  * @unmap: unmaps and frees
  * @bytes: allocated for each mapping
+ * @link_vec: the same with dma_iova_link_vec(), which only the way that a BAR is
+ *	mapped behind an IOMMU can choose
  */
 struct bench_peer {
 	const char *name;
@@ -414,6 +440,7 @@ struct bench_peer {
 	void (*sync)(struct bench *b, unsigned long i);
 	void (*unmap)(struct bench *b, unsigned long i);
 	size_t (*bytes)(struct bench *b);
+	bool link_vec;
 };
 
 static const struct bench_peer peers[] = {
@@ -421,12 +448,26 @@ static const struct bench_peer peers[] = {
 	  bench_sgt_bytes },
 	{ "sgt-entries", bench_sgt_map, bench_sgt_walk_entries, bench_sgt_sync,
 	  bench_sgt_unmap, bench_sgt_bytes },
+	{ "sgt-vec", bench_sgt_map, bench_sgt_walk, bench_sgt_sync,
+	  bench_sgt_unmap, bench_sgt_bytes, true },
 	{ "list", bench_list_map, bench_list_walk, bench_list_sync,
 	  bench_list_unmap, bench_list_bytes },
 	{ "list-ranges", bench_list_map, bench_list_walk_ranges, bench_list_sync,
 	  bench_list_unmap, bench_list_bytes },
 	{ "bare", bench_bare_map, bench_nop, NULL, bench_nop },
 };
+
+/*
+ * Behind an IOMMU the bare loop keeps nothing to unmap with, and elsewhere nothing
+ * is linked.
+ */
+static bool bench_has(struct bench *b, const struct bench_peer *peer)
+{
+	bool iommu = dma_get_merge_boundary(b->dev);
+
+	return peer->link_vec ? iommu && b->backing == BAR :
+				!iommu || peer->bytes;
+}
 
 /* What has no container cannot be synced, and the memory of a device need not. */
 static bool bench_syncs(struct bench *b, const struct bench_peer *peer)
@@ -453,6 +494,7 @@ static int bench_round(struct bench *b, const struct bench_peer *peer, u64 *ns,
 	unsigned long i;
 	int ret = 0;
 
+	b->link_vec = peer->link_vec;
 	for (i = 0; i < b->batch && !ret; i++)
 		ret = peer->map(b, i);
 	if (ret)
@@ -521,8 +563,7 @@ static void bench_compare(struct bench *b, const char *layout)
 		for (p = 0; p < ARRAY_SIZE(peers); p++) {
 			u64 one[NR_PARTS];
 
-			/* The bare loop keeps nothing to unmap with. */
-			if (iommu && !peers[p].bytes)
+			if (!bench_has(b, &peers[p]))
 				continue;
 			KUNIT_ASSERT_EQ(b->test, 0,
 					bench_round(b, &peers[p], one, &bytes[p]));
@@ -538,16 +579,24 @@ static void bench_compare(struct bench *b, const char *layout)
 	}
 
 	for (p = 0; p < ARRAY_SIZE(peers); p++)
-		if (!iommu || peers[p].bytes)
+		if (bench_has(b, &peers[p]))
 			bench_print(b, layout, &peers[p], bytes[p], ns[p], n);
 }
 
-/* Pages that are there, from BENCH_FIRST_PFN on: not less than any run is long. */
+/* The first page that is used: RAM does not begin at zero everywhere. */
+static unsigned long bench_first_pfn(void)
+{
+	unsigned long start = node_start_pfn(first_memory_node);
+
+	return ALIGN(max(start, SZ_16M >> PAGE_SHIFT), SZ_2M >> PAGE_SHIFT);
+}
+
+/* Pages that are there, from that one on: not less than any run is long. */
 static unsigned long bench_memory(void)
 {
 	unsigned long n = rounddown_pow_of_two(totalram_pages());
 
-	while (!pfn_valid(BENCH_FIRST_PFN + n - 1))
+	while (!pfn_valid(bench_first_pfn() + n - 1))
 		n /= 2;
 	return n;
 }
@@ -556,7 +605,7 @@ static unsigned long bench_memory(void)
 static void bench_scatter(struct bench *b, unsigned long run)
 {
 	unsigned long memory = bench_memory(), at = 0, i;
-	phys_addr_t base = PFN_PHYS(BENCH_FIRST_PFN);
+	phys_addr_t base = PFN_PHYS(bench_first_pfn());
 	struct rnd_state rnd;
 
 	prandom_seed_state(&rnd, 42);
@@ -684,14 +733,39 @@ static void bench_device(struct kunit *test, struct device *dev)
 	KUNIT_EXPECT_EQ(test, thread->ret, 0);
 }
 
+static void bench_dev_if_safe(struct kunit *test, struct device *dev)
+{
+	bool coherent = dev_is_dma_coherent(dev);
+
+	if (!coherent && !no_caches) {
+		kunit_mark_skipped(test, "others would lose what they have in a cache");
+		return;
+	}
+	pr_info("dma-buf-bench: dma %s%s\n", coherent ? "" : "non-coherent ",
+		dma_get_merge_boundary(dev) ? "iommu" : "direct");
+	bench_device(test, dev);
+}
+
+/* Where a device is coherent only if the firmware says so, it is one on PCI. */
 static void without_an_iommu(struct kunit *test)
 {
 	struct device *dev = kunit_device_register(test, "importer");
+	struct pci_dev *pdev = NULL;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
-	pr_info("dma-buf-bench: dma direct\n");
-	bench_device(test, dev);
+	if (!dev_is_dma_coherent(dev)) {
+		for_each_pci_dev(pdev)
+			if (!pdev->dev.driver && !dma_get_merge_boundary(&pdev->dev))
+				break;
+		if (!pdev)
+			kunit_skip(test, "no PCI device that nobody uses");
+		dev = &pdev->dev;
+	}
+	if (!dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)))
+		bench_dev_if_safe(test, dev);
+	else
+		KUNIT_FAIL(test, "DMA addresses of 64 bit are refused");
+	pci_dev_put(pdev);
 }
 
 static void behind_an_iommu(struct kunit *test)
@@ -704,8 +778,7 @@ static void behind_an_iommu(struct kunit *test)
 	if (!pdev)
 		kunit_skip(test, "no PCI device behind an IOMMU");
 	max_mib = min(max_mib, 4096UL);
-	pr_info("dma-buf-bench: dma iommu\n");
-	bench_device(test, &pdev->dev);
+	bench_dev_if_safe(test, &pdev->dev);
 	pci_dev_put(pdev);
 }
 

@@ -27,9 +27,9 @@ static void expect_refused(struct buffer *b, int error,
 	KUNIT_EXPECT_EQ(test, b->attach->p2p.map_error, error);
 	KUNIT_EXPECT_EQ(test, b->attach->p2p.map_reason, reason);
 	KUNIT_EXPECT_EQ(test, buffer_nmaps(b), before);
-	buffer_expect_fdinfo(b, true, "\nmap:\t%s error=%d reason=%s\n",
+	buffer_expect_fdinfo(b, true, "\nfailed:\t%s error=%d reason=%s (",
 			     dev_name(b->m->dev), error,
-			     dma_buf_p2p_reason_text(reason));
+			     dma_buf_p2p_reason_token(reason));
 }
 
 static void what_nobody_copies_is_not_bounced(struct kunit *test)
@@ -85,8 +85,8 @@ static void bounced_memory_is_copied_when_it_is_unmapped(struct kunit *test)
 	m->attrs = DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_WEAK_ORDERING;
 	list = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
-	KUNIT_EXPECT_EQ(test, list->attrs,
-			DMA_ATTR_WEAK_ORDERING | DMA_ATTR_NO_WARN);
+	KUNIT_EXPECT_EQ(test, DMA_ATTR_WEAK_ORDERING,
+			list->attrs & (m->attrs | DMA_ATTR_NO_BOUNCE));
 	buffer_close(&b, list);
 	KUNIT_EXPECT_FALSE(test, m->undone_with & DMA_ATTR_SKIP_CPU_SYNC);
 }
@@ -115,7 +115,7 @@ static void bounced_memory_is_cut_at_whole_pages(struct kunit *test)
 {
 	const struct phys_vec vec = V(model_page(test->priv, 1), 10);
 	static const enum buffer_kind kinds[] = {
-		BUFFER_RUNS, BUFFER_PAGES, BUFFER_TABLE, BUFFER_PHYS,
+		BUFFER_RUNS, BUFFER_PAGES, BUFFER_TABLE,
 	};
 	struct model *m = test->priv;
 	struct dma_buf_list *list;
@@ -218,6 +218,22 @@ static void coherent_memory_is_not_bounced(struct kunit *test)
 }
 
 /* Who maps memory of its own syncs it, unless it says otherwise. */
+/* Nobody has to say so: what dma_map_resource() mapped was never bounced. */
+static void carve_out_is_not_bounced(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct buffer b;
+
+	model_with_bouncing(m);
+	buffer_init(&b, m, BUFFER_PHYS, model_ram(m), 3);
+	b.syncs = true;
+	m->attrs = DMA_ATTR_MMIO;
+	buffer_attach(&b);
+	expect_refused(&b, -EREMOTEIO, DMA_BUF_P2P_BOUNCE);
+	buffer_expect_unmapped(&b);
+	buffer_put(&b);
+}
+
 static void own_memory_is_bounced_unless_it_is_not_synced(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -378,6 +394,7 @@ static struct kunit_case bounce_cases[] = {
 	KUNIT_CASE(need_to_unmap_is_asked_after_mapping),
 	KUNIT_CASE(exporter_can_forbid_it),
 	KUNIT_CASE(coherent_memory_is_not_bounced),
+	KUNIT_CASE(carve_out_is_not_bounced),
 	KUNIT_CASE(own_memory_is_bounced_unless_it_is_not_synced),
 	KUNIT_CASE(full_bounce_buffers_are_out_of_memory),
 	KUNIT_CASE(map_ops_bounce_by_the_same_rule),

@@ -47,7 +47,8 @@ buffer_peer2peer(struct dma_buf_attachment *attach,
 {
 	struct buffer *b = buffer_of(attach);
 
-	dma_resv_assert_held(attach->dmabuf->resv);
+	lockdep_assert_held(&attach->dmabuf->offer_lock);
+	KUNIT_EXPECT_TRUE(b->m->test, mutex_is_locked(&attach->dmabuf->offer_lock));
 	KUNIT_EXPECT_NULL(b->m->test, *provider);
 	b->offers++;
 	*provider = b->provider;
@@ -99,11 +100,11 @@ static struct dma_buf_list *buffer_list(struct buffer *b,
 		return dma_buf_list_from_coherent(attach, b->m->owner, b,
 						  SZ_4M, b->npages << PAGE_SHIFT,
 						  dir, DMA_ATTR_WRITE_COMBINE);
+	/* The core knows that these are MMIO. */
 	case BUFFER_PHYS:
 		return dma_buf_list_from_phys(attach, b->vec, b->nr, dir,
-					      attrs);
+					      attrs & ~DMA_ATTR_MMIO);
 	default:
-		/* The core knows that this is MMIO. */
 		return dma_buf_list_from_bar(attach, b->provider, b->vec, b->nr,
 					     dir, attrs & ~DMA_ATTR_MMIO);
 	}
@@ -116,6 +117,7 @@ static struct dma_buf_list *buffer_map_list(struct dma_buf_attachment *attach,
 	struct dma_buf_list *list;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
+	b->unlocked += !dma_resv_is_locked(attach->dmabuf->resv);
 	if (b->note)
 		dma_buf_route_note(attach, b->note);
 	if (b->map_error)
@@ -139,6 +141,7 @@ static void buffer_unmap_list(struct dma_buf_attachment *attach,
 			      struct dma_buf_list *list)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
+	buffer_of(attach)->unlocked += !dma_resv_is_locked(attach->dmabuf->resv);
 	buffer_of(attach)->mapped--;
 	dma_buf_list_free(list);
 }
@@ -172,6 +175,8 @@ static void buffer_set_ops(struct buffer *b)
 {
 	b->ops = (struct dma_buf_ops) {
 		.sync_mappings = b->syncs,
+		.peer_only = b->peer_only,
+		.allow_phys = b->allow_phys,
 		.peer2peer = b->no_offer ? NULL : buffer_peer2peer,
 		.attach = buffer_do_attach,
 		.pin = b->can_pin ? buffer_pin : NULL,
@@ -395,7 +400,7 @@ void buffer_expect_unmapped(struct buffer *b)
 char *buffer_fdinfo(struct buffer *b)
 {
 	struct kunit *test = b->m->test;
-	struct seq_file m = { .size = SZ_4K };
+	struct seq_file m = { .size = SZ_4K, .file = b->dmabuf->file };
 
 	m.buf = kunit_kzalloc(test, m.size, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, m.buf);
@@ -464,5 +469,7 @@ const struct model_machine *model_machine_set_up(struct kunit *test)
 		model_with_map_ops(m);
 	if (machine->kind == BUFFER_BAR)
 		model_with_peer(m, machine->map_type);
+	else if (machine->kind == BUFFER_PHYS)
+		m->attrs = DMA_ATTR_MMIO;
 	return machine;
 }

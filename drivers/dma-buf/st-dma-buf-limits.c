@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/swap.h>
 
 #include "dma-buf-internal.h"
@@ -65,17 +66,21 @@ static int limits_init(struct kunit *test)
 	return 0;
 }
 
+/* Cleaning the caches of that many pages would take hours. */
 static struct dma_buf_list *limits_map(struct limits *l)
 {
 	struct dma_buf_attachment own = { .dev = l->dev };
 
-	return dma_buf_list_from_sgt(&own, &l->sgt, DMA_BIDIRECTIONAL, 0);
+	return dma_buf_list_from_sgt(&own, &l->sgt, DMA_BIDIRECTIONAL,
+				     DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /* Where there is not enough memory for the list nobody is killed for it. */
 static void large_buffer_is_mapped_or_refused(struct kunit *test)
 {
 	unsigned long before = nr_free_pages(), need = LIMITS_LIST_PAGES;
+	/* Where pages are large, a CPU may keep as many free ones as the list had. */
+	bool counts = PAGE_SIZE == SZ_4K;
 	struct limits *l = test->priv;
 	struct dma_buf_list *list;
 
@@ -89,12 +94,15 @@ static void large_buffer_is_mapped_or_refused(struct kunit *test)
 		KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 		KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), LIMITS_NPAGES);
 		KUNIT_EXPECT_EQ(test, dma_buf_list_nchunks(list), LIMITS_NPAGES);
-		KUNIT_EXPECT_LE(test, nr_free_pages(),
-				before - LIMITS_LIST_PAGES);
+		if (counts)
+			KUNIT_EXPECT_LE(test, nr_free_pages(),
+					before - LIMITS_LIST_PAGES);
 	}
 	if (!IS_ERR(list))
 		dma_buf_list_free(list);
-	KUNIT_EXPECT_GT(test, nr_free_pages() + LIMITS_LIST_PAGES / 16, before);
+	if (counts)
+		KUNIT_EXPECT_GT(test, nr_free_pages() + LIMITS_LIST_PAGES / 16,
+				before);
 }
 
 static void killed_task_need_not_wait_for_the_end(struct kunit *test)

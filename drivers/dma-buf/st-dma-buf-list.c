@@ -9,11 +9,11 @@
 
 #include "dma-buf-internal.h"
 
-/* An address that is not in the first 4 GiB. */
-#define A		BIT_ULL(40)
+/* An address that is not in the first 4 GiB, where there are others. */
+#define A		(IS_ENABLED(CONFIG_ARCH_DMA_ADDR_T_64BIT) ? BIT_ULL(40) : BIT_ULL(31))
 
 /* Memory whose pages are never looked at, only their addresses are. */
-#define P		BIT_ULL(39)
+#define P		(A / 2)
 
 static void release(void *list)
 {
@@ -387,7 +387,7 @@ static void blocks_start_anew_with_each_range(struct kunit *test)
 static void blocks_reach_the_end_of_the_address_space(struct kunit *test)
 {
 	static const struct dma_buf_chunk last = {
-		.dma_addr = ~0ULL - SZ_128K + 1,
+		.dma_addr = -(dma_addr_t)SZ_128K,
 		.npages = SZ_128K >> PAGE_SHIFT,
 	};
 	struct dma_buf_list *list = list_of(test, &last, 1);

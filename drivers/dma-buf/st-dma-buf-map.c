@@ -76,12 +76,9 @@ static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
 	m->attrs = DMA_ATTR_MMIO;
 	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
-	m->attrs = 0;
-	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
-	KUNIT_EXPECT_EQ(test, m->map_calls, 6);
 	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
 	buffer_check(m, BUFFER_COHERENT, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
-	KUNIT_EXPECT_EQ(test, m->map_calls, 9);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 6);
 }
 
 /* Addresses may begin to differ anywhere, here once the list has no room left. */
@@ -171,7 +168,7 @@ static void scattered_memory_is_one_range_behind_an_iommu(struct kunit *test)
 	model_behind_iommu(m);
 	buffer_check(m, BUFFER_PAGES, model_ram(m), 3, DMA_BUF_ROUTE_IOVA, 1, 1);
 	buffer_check(m, BUFFER_RUNS, model_ram(m), 3, DMA_BUF_ROUTE_IOVA, 1, 1);
-	KUNIT_EXPECT_EQ(test, m->link_calls, 6);
+	KUNIT_EXPECT_EQ(test, m->link_calls, 2);
 	m->attrs = DMA_ATTR_MMIO;
 	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_IOVA, 1, 1);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
@@ -210,7 +207,7 @@ static void scattered_bar_is_one_chunk_behind_an_iommu(struct kunit *test)
 	model_behind_iommu(m);
 	model_with_peer(m, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
 	buffer_check(m, BUFFER_BAR, model_bar, 3, DMA_BUF_ROUTE_IOVA, 1, 1);
-	KUNIT_EXPECT_EQ(test, m->link_calls, 3);
+	KUNIT_EXPECT_EQ(test, m->link_calls, 1);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
 }
 
@@ -283,7 +280,7 @@ static void exhausted_iova_is_not_out_of_reach(struct kunit *test)
 		buffer_init(&b, m, BUFFER_BAR, model_bar, nr);
 		buffer_attach(&b);
 		KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -ENOMEM);
-		KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_OK);
+		KUNIT_EXPECT_EQ(test, b.attach->p2p.map_reason, DMA_BUF_P2P_ERROR);
 		KUNIT_EXPECT_EQ(test, m->iova_left, 3 * PAGE_SIZE);
 		buffer_expect_unmapped(&b);
 		buffer_put(&b);
@@ -523,6 +520,8 @@ static void any_size_can_be_part_of_one_iova(struct kunit *test)
 	struct dma_buf_chunk range;
 	struct buffer b;
 
+	if (2 * *size > SIZE_MAX)
+		kunit_skip(test, "two of them are more than a size_t");
 	model_behind_iommu(m);
 	model_with_peer(m, PCI_P2PDMA_MAP_THRU_HOST_BRIDGE);
 	list = buffer_open(&b, m, BUFFER_BAR, vec, 2);

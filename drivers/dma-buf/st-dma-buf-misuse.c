@@ -2,8 +2,10 @@
 /*
  * What drivers that are wrong about the page list get
  */
+#include <linux/completion.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
+#include <linux/kthread.h>
 
 #include "st-dma-buf-model.h"
 
@@ -232,6 +234,55 @@ static void export_what_cannot_be_unpinned(struct buffer *b,
 
 #define MISUSE(fn, ...)	{ .name = #fn, .commit = fn, __VA_ARGS__ }
 
+/* As some importers outside the tree do */
+static void map_without_the_lock(struct buffer *b, struct dma_buf_list *list)
+{
+	struct kunit *test = b->m->test;
+	struct sg_table *sgt;
+
+	KUNIT_ASSERT_FALSE(test, dma_resv_is_locked(b->dmabuf->resv));
+	list = dma_buf_list_map(b->attach, b->m->dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(b->dmabuf->resv));
+	sgt = dma_buf_map_attachment(b->attach, b->m->dir);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	dma_buf_list_unmap(b->attach, list);
+	dma_buf_unmap_attachment(b->attach, sgt, b->m->dir);
+	KUNIT_EXPECT_FALSE(test, dma_resv_is_locked(b->dmabuf->resv));
+	KUNIT_EXPECT_EQ(test, b->unlocked, 0);
+}
+
+struct mapper {
+	struct buffer *b;
+	struct completion mapped;
+};
+
+static int map_bare(void *data)
+{
+	struct mapper *mapper = data;
+	struct buffer *b = mapper->b;
+	struct dma_buf_list *list = dma_buf_list_map(b->attach, b->m->dir);
+
+	if (!IS_ERR(list))
+		dma_buf_list_unmap(b->attach, list);
+	complete(&mapper->mapped);
+	return 0;
+}
+
+/* That somebody has the lock does not mean that the one who maps has it. */
+static void map_with_the_lock_of_another(struct buffer *b, struct dma_buf_list *list)
+{
+	struct mapper mapper = { .b = b };
+	struct kunit *test = b->m->test;
+
+	init_completion(&mapper.mapped);
+	dma_resv_lock(b->dmabuf->resv, NULL);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(map_bare, &mapper, "mapper"));
+	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&mapper.mapped, HZ / 10), 0);
+	dma_resv_unlock(b->dmabuf->resv);
+	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&mapper.mapped, 10 * HZ), 0);
+}
+
 static const struct misuse misuses[] = {
 	MISUSE(unmap_nothing, .warns = 1),
 	MISUSE(unmap_an_error, .warns = 1),
@@ -245,6 +296,8 @@ static const struct misuse misuses[] = {
 	MISUSE(free_what_an_importer_has, .warns = 1, .once = true),
 	MISUSE(return_what_an_importer_has, .warns = 1, .once = true),
 	MISUSE(return_what_was_mapped_for_another, .warns = 1, .once = true),
+	MISUSE(map_without_the_lock, .warns = 1, .once = true),
+	MISUSE(map_with_the_lock_of_another, .warns = 1, .once = true),
 	MISUSE(map_nothing, .warns = 2),
 	MISUSE(attach_no_device, .warns = 1),
 	MISUSE(attach_to_nothing, .warns = 1),

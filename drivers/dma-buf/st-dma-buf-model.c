@@ -33,11 +33,13 @@ static void model_expect_for(struct model *m, struct device *dev,
  */
 static unsigned long model_attrs(struct model *m, unsigned long attrs)
 {
+	unsigned long want = m->attrs | DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
+
 	if (m->attrs & DMA_ATTR_MMIO)
-		return m->attrs | DMA_ATTR_NO_WARN;
+		return want | DMA_ATTR_NO_WARN;
 	if (m->refused && !(attrs & DMA_ATTR_NO_BOUNCE))
-		return (m->attrs & ~DMA_ATTR_SKIP_CPU_SYNC) | DMA_ATTR_NO_WARN;
-	return m->attrs | DMA_ATTR_NO_BOUNCE;
+		return (want & ~DMA_ATTR_SKIP_CPU_SYNC) | DMA_ATTR_NO_WARN;
+	return want | DMA_ATTR_NO_BOUNCE;
 }
 
 static void model_expect_made_with(struct model *m, struct device *dev,
@@ -98,6 +100,16 @@ model_p2p_map_type(struct p2pdma_provider *provider, struct device *dev)
 	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
 	KUNIT_EXPECT_EQ(m->test, m->p2p_calls++ % 2, 1);
 	return m->map_type;
+}
+
+static bool model_p2p_overridden(struct p2pdma_provider *provider,
+				 struct device *dev)
+{
+	struct model *m = model_get();
+
+	KUNIT_EXPECT_PTR_EQ(m->test, provider, &m->provider);
+	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
+	return m->overridden;
 }
 
 /* Properties of the device */
@@ -258,37 +270,64 @@ static bool model_links_overlap(struct model *m, dma_addr_t addr, size_t size)
 	return false;
 }
 
-static int model_iova_link(struct device *dev, struct dma_iova_state *state,
-			   phys_addr_t phys, size_t offset, size_t size,
-			   enum dma_data_direction dir, unsigned long attrs)
+static int model_link(struct model *m, struct model_iova *iova, size_t offset,
+		      struct phys_vec vec)
+{
+	if (model_fails(m) || m->nr_links == MODEL_MAX_MAPS)
+		return -ENOMEM;
+
+	KUNIT_EXPECT_GT(m->test, vec.len, 0);
+	KUNIT_EXPECT_LE(m->test, offset, iova->size);
+	KUNIT_EXPECT_LE(m->test, vec.len, iova->size - offset);
+	KUNIT_EXPECT_TRUE(m->test,
+			  IS_ALIGNED(vec.paddr | offset | vec.len, m->granule));
+	/* As drivers/iommu/generic_pt does. */
+	if (model_links_overlap(m, iova->addr + offset, vec.len))
+		return -EADDRINUSE;
+
+	m->links[m->nr_links++] = (struct model_map) {
+		.phys = vec.paddr,
+		.addr = iova->addr + offset,
+		.size = vec.len,
+		.attrs = iova->attrs,
+	};
+	iova->linked += vec.len;
+	return 0;
+}
+
+static int model_iova_link_vec(struct device *dev, struct dma_iova_state *state,
+			       size_t offset, const struct phys_vec *vecs,
+			       unsigned int nr, enum dma_data_direction dir,
+			       unsigned long attrs)
 {
 	struct model *m = model_get();
 	struct model_iova *iova = model_iova_of(m, state);
+	unsigned int i, nr_links = m->nr_links;
+	size_t linked;
+	int ret = 0;
 
 	m->link_calls++;
 	model_expect_made_with(m, dev, dir, attrs);
 	/* It does not look at these. */
 	KUNIT_EXPECT_FALSE(m->test, attrs & DMA_ATTR_CC_SHARED);
 	KUNIT_EXPECT_FALSE(m->test, m->map_ops);
-	if (!iova || model_fails(m) || m->nr_links == MODEL_MAX_MAPS)
+	KUNIT_EXPECT_GT(m->test, nr, 0);
+	if (!iova)
 		return -ENOMEM;
 
-	KUNIT_EXPECT_LE(m->test, offset, iova->size);
-	KUNIT_EXPECT_LE(m->test, size, iova->size - offset);
-	KUNIT_EXPECT_TRUE(m->test, IS_ALIGNED(phys | offset | size, m->granule));
-	/* As drivers/iommu/generic_pt does. */
-	if (model_links_overlap(m, state->addr + offset, size))
-		return -EADDRINUSE;
-
-	m->links[m->nr_links++] = (struct model_map) {
-		.phys = phys,
-		.addr = state->addr + offset,
-		.size = size,
-		.attrs = attrs,
-	};
-	iova->linked += size;
+	linked = iova->linked;
 	iova->attrs = attrs;
-	return 0;
+	for (i = 0; i < nr && !ret; i++) {
+		ret = model_link(m, iova, offset, vecs[i]);
+		offset += vecs[i].len;
+	}
+	if (!ret)
+		return 0;
+
+	/* All or none */
+	m->nr_links = nr_links;
+	iova->linked = linked;
+	return ret;
 }
 
 static int model_iova_sync(struct device *dev, struct dma_iova_state *state,
@@ -663,6 +702,7 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(p2p_enabled);
 	MODEL_STUB(p2p_distance);
 	MODEL_STUB(p2p_map_type);
+	MODEL_STUB(p2p_overridden);
 	MODEL_STUB(is_pci);
 	MODEL_STUB(is_system_memory);
 	MODEL_STUB(has_map_ops);
@@ -676,7 +716,7 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(need_map);
 	MODEL_STUB(need_unmap);
 	MODEL_STUB(iova_alloc);
-	MODEL_STUB(iova_link);
+	MODEL_STUB(iova_link_vec);
 	MODEL_STUB(iova_sync);
 	MODEL_STUB(iova_destroy);
 	MODEL_STUB(map_phys);

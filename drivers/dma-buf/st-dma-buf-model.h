@@ -90,6 +90,7 @@ struct model_sync {
  * @p2p: there is a p2pdma
  * @distance: what p2pdma says of the way between the two
  * @map_type: what p2pdma makes of that
+ * @overridden: because the command line says so
  * @iommu: the DMA API uses an IOMMU for @dev
  * @map_ops: @dev has dma_map_ops of its own
  * @coherent: there are no caches to manage
@@ -116,7 +117,7 @@ struct model_sync {
  * @need_map_calls: number of calls of dma_need_map()
  * @map_calls: number of calls of dma_map_phys()
  * @max_mapped: longest run of those that it did map
- * @link_calls: number of calls of dma_iova_link()
+ * @link_calls: number of calls of dma_iova_link_vec()
  * @alloc_calls: number of calls of dma_iova_try_alloc()
  * @sg_calls: number of calls of dma_map_sgtable()
  * @sg_sync_calls: number of calls of dma_sync_sgtable_for_cpu() or _device()
@@ -125,7 +126,7 @@ struct model_sync {
  * @nr_syncs: number of all of that
  * @maps: the mappings by dma_map_phys() and dma_map_sgtable()
  * @nr_maps: number of these
- * @links: the mappings by dma_iova_link()
+ * @links: the mappings by dma_iova_link_vec()
  * @nr_links: number of these
  * @iovas: the IOVA ranges
  * @next_iova: where the next one is going to be
@@ -145,6 +146,7 @@ struct model {
 	bool p2p;
 	int distance;
 	enum pci_p2pdma_map_type map_type;
+	bool overridden;
 	bool iommu;
 	bool map_ops;
 	bool coherent;
@@ -225,7 +227,9 @@ enum buffer_kind {
  * @npages: number of these
  * @table: the same as a table, BUFFER_TABLE and BUFFER_COHERENT only
  * @syncs: the exporter has &dma_buf_ops.sync_mappings
+ * @allow_phys: the exporter has &dma_buf_ops.allow_phys
  * @no_offer: the exporter has no &dma_buf_ops.peer2peer
+ * @peer_only: the exporter has &dma_buf_ops.peer_only
  * @can_pin: the exporter has &dma_buf_ops.pin and &dma_buf_ops.unpin
  * @answer: what &dma_buf_ops.peer2peer returns
  * @provider: the provider it names
@@ -239,6 +243,7 @@ enum buffer_kind {
  * @offers: number of calls of &dma_buf_ops.peer2peer
  * @pins: number of calls of &dma_buf_ops.pin less those of unpin
  * @mapped: number of mappings that exist
+ * @unlocked: number of calls that should have come under the lock and did not
  * @syncs_before: number of syncs when &dma_buf_ops.begin_cpu_access or
  *	end_cpu_access was called
  * @ops: what the exporter can do
@@ -257,7 +262,9 @@ struct buffer {
 	struct sg_table table;
 
 	bool syncs;
+	bool allow_phys;
 	bool no_offer;
+	bool peer_only;
 	bool can_pin;
 	enum dma_buf_p2p_reason answer;
 	struct p2pdma_provider *provider;
@@ -272,6 +279,7 @@ struct buffer {
 	unsigned int offers;
 	int pins;
 	int mapped;
+	unsigned int unlocked;
 	unsigned int syncs_before;
 
 	struct dma_buf_ops ops;

@@ -22,6 +22,7 @@
  * @map_ops: the importer's device has its own
  * @far: p2pdma finds no way
  * @unknown: p2pdma finds a way, but not what kind of
+ * @overridden: p2pdma does because it was told to
  * @answer: of the exporter
  * @reason: what has to come of it
  * @peer2peer: is the importer allowed to
@@ -31,7 +32,7 @@ struct offer {
 	const char *name;
 	bool static_importer, no_flag, phys_only;
 	bool no_offer, no_provider;
-	bool no_p2pdma, not_pci, map_ops, far, unknown;
+	bool no_p2pdma, not_pci, map_ops, far, unknown, overridden;
 	enum dma_buf_p2p_reason answer, reason;
 	bool peer2peer, asked;
 };
@@ -77,6 +78,8 @@ static const struct offer offers[] = {
 	  .reason = DMA_BUF_P2P_OK, .peer2peer = true, .asked = true },
 	{ .name = "no_route", .far = true, .reason = DMA_BUF_P2P_NO_ROUTE,
 	  .asked = true },
+	{ .name = "route_of_the_command_line", .overridden = true,
+	  .reason = DMA_BUF_P2P_OVERRIDE, .peer2peer = true, .asked = true },
 	{ .name = "no_kind_of_route", .unknown = true,
 	  .reason = DMA_BUF_P2P_NO_ROUTE, .asked = true },
 };
@@ -94,6 +97,7 @@ static void offer_init(struct buffer *b, struct model *m, const struct offer *o)
 	m->p2p = !o->no_p2pdma;
 	m->is_pci = !o->not_pci;
 	m->map_ops = o->map_ops;
+	m->overridden = o->overridden;
 	if (o->far)
 		m->distance = -1;
 	if (o->unknown)
@@ -106,6 +110,7 @@ static void offer_init(struct buffer *b, struct model *m, const struct offer *o)
 		b->provider = NULL;
 	b->importer.allow_peer2peer = !o->no_flag;
 	b->importer.phys_only = o->phys_only;
+	b->allow_phys = o->phys_only;
 }
 
 static void each_pair_gets_its_reason(struct kunit *test)
@@ -205,6 +210,31 @@ static void first_reason_against_is_kept(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, b.attach->peer2peer);
 	KUNIT_EXPECT_EQ(test, b.attach->p2p.reason, DMA_BUF_P2P_NO_ROUTE);
 	buffer_put(&b);
+}
+
+static void exporter_of_peer_memory_only_refuses_the_others(struct kunit *test)
+{
+	static const struct {
+		struct offer o;
+		int error;
+	} cases[] = {
+		{ { }, 0 },
+		{ { .far = true }, -EOPNOTSUPP },
+		{ { .no_flag = true }, -EOPNOTSUPP },
+		{ { .answer = DMA_BUF_P2P_NOT_REVOCABLE }, -EOPNOTSUPP },
+		{ { .answer = DMA_BUF_P2P_REVOKED }, -ENODEV },
+	};
+	struct buffer b;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		offer_init(&b, test->priv, &cases[i].o);
+		b.peer_only = true;
+		buffer_attach(&b);
+		KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(b.attach), cases[i].error);
+		KUNIT_EXPECT_EQ(test, b.dmabuf->refusal.error, cases[i].error);
+		buffer_put(&b);
+	}
 }
 
 static void refused_importer_is_remembered(struct kunit *test)
@@ -384,20 +414,20 @@ static void fdinfo_has_the_records(struct kunit *test)
 
 	offer_init(&b, m, &o);
 	buffer_attach(&b);
-	buffer_expect_fdinfo(&b, true, "\nattach:\t%s peer2peer=yes reason=reachable\n",
+	buffer_expect_fdinfo(&b, true, "\nattach:\t%s peer2peer=yes reason=reachable (",
 			     dev_name(m->dev));
 	buffer_expect_fdinfo(&b, false, "\nmap:");
 
 	list = buffer_map(&b);
 	buffer_expect_fdinfo(&b, true,
-			     "\nmap:\t%s memory=peer route=per-run chunks=3 reason=reachable\n",
+			     "\nmap:\t%s memory=peer route=per-run chunks=3 reason=reachable (",
 			     dev_name(m->dev));
 	buffer_unmap(&b, list);
 	buffer_expect_fdinfo(&b, false, "\nmap:");
 
 	b.map_error = -EIO;
 	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -EIO);
-	buffer_expect_fdinfo(&b, true, "\nmap:\t%s error=%d reason=reachable\n",
+	buffer_expect_fdinfo(&b, true, "\nfailed:\t%s error=%d reason=error (",
 			     dev_name(m->dev), -EIO);
 	buffer_expect_fdinfo(&b, false, "\nrefused:");
 	buffer_put(&b);
@@ -427,9 +457,9 @@ static void fdinfo_has_every_mapping(struct kunit *test)
 
 	buffer_expect_fdinfo(&b, true, "\nmap:\t%s memory=peer ", dev);
 	buffer_expect_fdinfo(&b, true,
-			     "\nmap:\t%s memory=system route=per-run chunks=1 reason=buffer is in system memory\n",
+			     "\nmap:\t%s memory=system route=per-run chunks=1 reason=system (buffer is in system memory)\n",
 			     dev);
-	buffer_expect_fdinfo(&b, true, "\nmap:\t%s error=%d ", dev, -EIO);
+	buffer_expect_fdinfo(&b, true, "\nfailed:\t%s error=%d ", dev, -EIO);
 
 	buffer_unmap(&b, list);
 	buffer_expect_fdinfo(&b, false, "\nmap:\t%s memory=peer ", dev);
@@ -486,29 +516,58 @@ static void fdinfo_has_the_last_refusal(struct kunit *test)
 	b.attach_error = -EOPNOTSUPP;
 	buffer_attach(&b);
 	buffer_expect_fdinfo(&b, true,
-			     "\nrefused:\t%s error=%d reason=importer is not a PCI device\n",
+			     "\nrefused:\t%s error=%d reason=not-pci (importer is not a PCI device)\n",
 			     dev_name(b.m->dev), -EOPNOTSUPP);
 	buffer_expect_fdinfo(&b, false, "\nattach:");
 	buffer_put(&b);
 }
 
-static void each_reason_has_a_text_of_its_own(struct kunit *test)
+/* Programs compare tokens and read them up to the next blank. */
+static void each_reason_has_a_token_and_a_text_of_its_own(struct kunit *test)
 {
 	int i, j;
 
 	for (i = 0; i < DMA_BUF_P2P_NR; i++) {
+		const char *token = dma_buf_p2p_reason_token(i);
 		const char *text = dma_buf_p2p_reason_text(i);
 
+		KUNIT_ASSERT_NOT_NULL(test, token);
 		KUNIT_ASSERT_NOT_NULL(test, text);
-		KUNIT_EXPECT_GT(test, strlen(text), 0);
-		for (j = 0; j < i; j++)
-			KUNIT_EXPECT_STRNEQ(test, text,
-					    dma_buf_p2p_reason_text(j));
+		KUNIT_EXPECT_GT(test, strlen(token), 0);
+		KUNIT_EXPECT_LT(test, strlen(token), 24);
+		KUNIT_EXPECT_EQ(test, strspn(token, "abcdefghijklmnopqrstuvwxyz0123456789-"),
+				strlen(token));
+		KUNIT_EXPECT_NULL(test, strpbrk(text, "()\n\t"));
+		for (j = 0; j < i; j++) {
+			KUNIT_EXPECT_STRNEQ(test, token, dma_buf_p2p_reason_token(j));
+			KUNIT_EXPECT_STRNEQ(test, text, dma_buf_p2p_reason_text(j));
+		}
 	}
 	for (i = 0; i <= DMA_BUF_ROUTE_MAP_SG; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, dma_buf_route_text(i));
 		KUNIT_EXPECT_NULL(test, strchr(dma_buf_route_text(i), ' '));
 	}
+}
+
+/* They are ABI: whoever changes a line here breaks programs. */
+static void tokens_are_what_they_always_were(struct kunit *test)
+{
+	static const char * const tokens[] = {
+		"reachable", "private-link", "physical", "importer", "exporter",
+		"not-pci", "map-ops", "no-provider", "no-kernel", "no-route",
+		"not-revocable", "revoked", "suspended", "compressed", "veto",
+		"system", "pinned", "outside-bar", "dma-mask", "bounce",
+		"bounce-shared", "override", "error",
+	};
+	static const char * const routes[] = {
+		"none", "bus-address", "iova", "per-run", "map-sg",
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(tokens); i++)
+		KUNIT_EXPECT_STREQ(test, dma_buf_p2p_reason_token(i), tokens[i]);
+	for (i = 0; i < ARRAY_SIZE(routes); i++)
+		KUNIT_EXPECT_STREQ(test, dma_buf_route_text(i), routes[i]);
 }
 
 static struct kunit_case p2p_cases[] = {
@@ -518,6 +577,7 @@ static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE(distance_is_asked_anew_before_the_map_type),
 	KUNIT_CASE(attach_may_deny_with_a_reason),
 	KUNIT_CASE(first_reason_against_is_kept),
+	KUNIT_CASE(exporter_of_peer_memory_only_refuses_the_others),
 	KUNIT_CASE(refused_importer_is_remembered),
 	KUNIT_CASE(mapping_is_recorded),
 	KUNIT_CASE(note_of_the_exporter_is_recorded),
@@ -530,7 +590,8 @@ static struct kunit_case p2p_cases[] = {
 	KUNIT_CASE(fdinfo_does_not_wait_for_the_reservation_lock),
 	KUNIT_CASE(device_is_there_as_long_as_its_attachment),
 	KUNIT_CASE(fdinfo_has_the_last_refusal),
-	KUNIT_CASE(each_reason_has_a_text_of_its_own),
+	KUNIT_CASE(each_reason_has_a_token_and_a_text_of_its_own),
+	KUNIT_CASE(tokens_are_what_they_always_were),
 	{ }
 };
 

@@ -107,7 +107,9 @@ static void last_page_may_be_partly_used(struct kunit *test)
 
 	buffer_check(m, BUFFER_RUNS, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
 	buffer_check(m, BUFFER_TABLE, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
+	m->attrs = DMA_ATTR_MMIO;
 	buffer_check(m, BUFFER_PHYS, vec, 2, DMA_BUF_ROUTE_PER_RUN, 2, 2);
+	m->attrs = 0;
 	model_behind_iommu(m);
 	buffer_check(m, BUFFER_RUNS, vec, 2, DMA_BUF_ROUTE_IOVA, 1, 1);
 	model_with_map_ops(m);

@@ -11,10 +11,12 @@
 #include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/types.h>
+#include <uapi/linux/dma-buf.h>
 
 struct device;
 struct dma_buf_attachment;
 struct dma_buf_list;
+struct iommu_domain;
 struct p2pdma_provider;
 struct sg_table;
 
@@ -44,8 +46,9 @@ struct sg_table;
  * see dma_buf_list_from_pages(), dma_buf_list_from_runs(),
  * dma_buf_list_from_sgt() and dma_buf_list_from_coherent() for system memory,
  * dma_buf_list_from_bar() and dma_buf_list_from_phys() for all else. They take the
- * attachment, since what is allowed depends on the buffer and on who else has it. For
- * memory that is no dma-buf it is one on the stack with nothing but a device.
+ * attachment, since what is allowed depends on the buffer and on its other importers.
+ * To map memory that is not a dma-buf, pass an attachment on the stack that has only
+ * its device set.
  *
  * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
  * BAR of 1 TiB is one range. A list without any is legal.
@@ -68,33 +71,11 @@ struct dma_buf_chunk {
 };
 
 /**
- * enum dma_buf_route - how the addresses of a list came to be
- * @DMA_BUF_ROUTE_NONE: nothing is mapped, the list has no chunks
- * @DMA_BUF_ROUTE_BUS_ADDR: PCI bus addresses, the switch between the two
- *	devices turns the transfer around
- * @DMA_BUF_ROUTE_IOVA: one IOVA range which all parts were linked into
- * @DMA_BUF_ROUTE_PER_RUN: dma_map_phys() for each physically contiguous run, or
- *	what it would return for it
- * @DMA_BUF_ROUTE_MAP_SG: dma_map_sgtable(), for devices with their own
- *	&struct dma_map_ops
- *
- * A route is named after what was called, not after what the hardware makes of
- * it: without an IOMMU DMA_BUF_ROUTE_PER_RUN yields physical addresses.
- */
-enum dma_buf_route {
-	DMA_BUF_ROUTE_NONE,
-	DMA_BUF_ROUTE_BUS_ADDR,
-	DMA_BUF_ROUTE_IOVA,
-	DMA_BUF_ROUTE_PER_RUN,
-	DMA_BUF_ROUTE_MAP_SG,
-};
-
-/**
  * struct dma_buf_runs - how the core stores addresses, one word for each run
  *
- * The word is the address of the run, which is aligned to a page, with its
- * length in pages below it. A longer run has none there, and its length in a
- * second word. Without any length at all the third word says where to go on.
+ * The word is the page-aligned address of the run, with its length in pages in the
+ * low bits. If these are zero the length is in a second word. If that is zero, too,
+ * the third word is the address of the next block of words.
  */
 struct dma_buf_runs {
 	/* private: for the cursor functions only */
@@ -121,6 +102,23 @@ struct dma_buf_cursor {
 	u64 block_end;
 };
 
+/**
+ * struct dma_buf_segs - position of a reader that counts in bytes
+ *
+ * For devices that take (address, length) pairs of a limited length, and for parts
+ * of a buffer that begin or end within a page. Lives on the reader's stack. Set it
+ * up with dma_buf_segs_init().
+ */
+struct dma_buf_segs {
+	/* private: internal to the functions below */
+	struct dma_buf_cursor cursor;
+	u64 addr;			/* what is left of the current range */
+	u64 end;
+	u64 skip;			/* of the next range */
+	u64 left;			/* bytes in the window */
+	u64 max;
+};
+
 /* Readers */
 
 const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list);
@@ -134,6 +132,19 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 				      unsigned long supported);
 int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
 			    unsigned long npages);
+int dma_buf_list_contiguous(const struct dma_buf_list *list, size_t size,
+			    dma_addr_t *addr);
+int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
+				 phys_addr_t *phys);
+int dma_buf_list_to_sgt(const struct dma_buf_list *list, unsigned long pgoff,
+			unsigned long npages, struct sg_table *sgt, gfp_t gfp);
+int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
+			   size_t size, struct iommu_domain *domain,
+			   unsigned long iova, int prot, gfp_t gfp);
+void dma_buf_segs_init(struct dma_buf_segs *segs,
+		       const struct dma_buf_list *list, u64 offset, u64 size,
+		       u64 max);
+u64 dma_buf_segs_next(struct dma_buf_segs *segs, dma_addr_t *addr);
 bool dma_buf_list_is_peer(const struct dma_buf_list *list);
 
 /* private: the first run at @word, returns where the one after it is */
@@ -209,7 +220,7 @@ dma_buf_cursor_next_range(struct dma_buf_cursor *cursor)
 		end = cursor->end;
 		range.npages += (end - cursor->addr) >> PAGE_SHIFT;
 		cursor->addr = end;
-		/* What is at zero does not go on where the addresses end. */
+		/* The address space ends here: do not merge across the wrap. */
 	} while (dma_buf_cursor_step(cursor) && cursor->addr == end && end);
 
 	return range;
@@ -284,6 +295,9 @@ static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
  *
  * Neighbours are merged, so that a buffer behind one IOVA is one range however
  * scattered it is in memory.
+ *
+ * This stays a macro, whatever becomes of it: source that is also built for kernels
+ * without the list finds out by ``#ifdef``.
  */
 #define dma_buf_list_for_each_range(range, cursor, list)		\
 	for ((range) = dma_buf_list_first_range(cursor, list);		\

@@ -8,6 +8,7 @@
 #include <linux/dma-buf-map.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/types.h>
+#include <uapi/linux/dma-buf.h>
 
 struct device;
 struct dma_buf;
@@ -37,65 +38,8 @@ struct dma_buf_attachment;
  * so the dma-buf keeps its last refusal.
  */
 
-/**
- * enum dma_buf_p2p_reason - why peer-to-peer is used or not
- * @DMA_BUF_P2P_OK: the importer reaches the memory of the exporter's device
- * @DMA_BUF_P2P_PRIVATE_LINK: over a link that only the two drivers know
- * @DMA_BUF_P2P_PHYS: the importer takes physical addresses and never maps, see
- *	&dma_buf_attach_ops.phys_only
- * @DMA_BUF_P2P_IMPORTER: the importer does not handle peer memory
- * @DMA_BUF_P2P_EXPORTER: the exporter has no peer memory
- * @DMA_BUF_P2P_NOT_PCI: the importing device is not a PCI device
- * @DMA_BUF_P2P_MAP_OPS: mapping: the importing device has its own &struct
- *	dma_map_ops, and these do not map the memory of a device
- * @DMA_BUF_P2P_NO_PROVIDER: the exporter has no p2pdma provider for its memory
- * @DMA_BUF_P2P_NO_KERNEL: the kernel has no CONFIG_PCI_P2PDMA
- * @DMA_BUF_P2P_NO_ROUTE: the PCI topology does not connect the two devices
- * @DMA_BUF_P2P_NOT_REVOCABLE: the exporter may have to take the memory back, but
- *	the importer has no &dma_buf_attach_ops.invalidate_mappings
- * @DMA_BUF_P2P_REVOKED: the exporter has taken the memory back
- * @DMA_BUF_P2P_SUSPENDED: the exporter's device is suspended
- * @DMA_BUF_P2P_COMPRESSED: the device compresses the memory, peers cannot
- * @DMA_BUF_P2P_VETO: the exporter refuses for another reason
- * @DMA_BUF_P2P_SYSTEM: mapping: the buffer lies in system memory now
- * @DMA_BUF_P2P_PINNED: mapping: it is pinned in system memory for another
- *	importer
- * @DMA_BUF_P2P_OUTSIDE_BAR: mapping: it lay outside the part of the memory that
- *	the BAR shows
- * @DMA_BUF_P2P_DMA_MASK: mapping: the address lies beyond the importer's DMA mask
- * @DMA_BUF_P2P_BOUNCE: mapping: the memory would have to be bounced for the
- *	importer, and nobody copies it
- * @DMA_BUF_P2P_BOUNCE_SHARED: mapping: the memory would have to be bounced for the
- *	importer or is for another one, and one of them would see old bytes
- * @DMA_BUF_P2P_NR: number of reasons
- *
- * The text for each, see dma_buf_p2p_reason_text(), is what users see and grep
- * for.
- */
-enum dma_buf_p2p_reason {
-	DMA_BUF_P2P_OK,
-	DMA_BUF_P2P_PRIVATE_LINK,
-	DMA_BUF_P2P_PHYS,
-	DMA_BUF_P2P_IMPORTER,
-	DMA_BUF_P2P_EXPORTER,
-	DMA_BUF_P2P_NOT_PCI,
-	DMA_BUF_P2P_MAP_OPS,
-	DMA_BUF_P2P_NO_PROVIDER,
-	DMA_BUF_P2P_NO_KERNEL,
-	DMA_BUF_P2P_NO_ROUTE,
-	DMA_BUF_P2P_NOT_REVOCABLE,
-	DMA_BUF_P2P_REVOKED,
-	DMA_BUF_P2P_SUSPENDED,
-	DMA_BUF_P2P_COMPRESSED,
-	DMA_BUF_P2P_VETO,
-	DMA_BUF_P2P_SYSTEM,
-	DMA_BUF_P2P_PINNED,
-	DMA_BUF_P2P_OUTSIDE_BAR,
-	DMA_BUF_P2P_DMA_MASK,
-	DMA_BUF_P2P_BOUNCE,
-	DMA_BUF_P2P_BOUNCE_SHARED,
-	DMA_BUF_P2P_NR
-};
+/* Number of values of enum dma_buf_p2p_reason */
+#define DMA_BUF_P2P_NR	(DMA_BUF_P2P_NO_PHYS + 1)
 
 /**
  * struct dma_buf_p2p - result of the negotiation, part of each attachment
@@ -113,6 +57,9 @@ struct dma_buf_p2p {
 	enum dma_buf_p2p_reason map_reason;
 	int map_error;
 
+	/* private: does @map_reason come from dma_buf_route_note()? */
+	bool noted;
+
 	/* private: what pci_p2pdma_distance() said, and of which device */
 	enum pci_p2pdma_map_type map_type;
 	const struct device *owner;
@@ -122,9 +69,9 @@ struct dma_buf_p2p {
  * struct dma_buf_refusal - the last importer that a dma-buf refused
  * @dev: name of its device or the start of it, empty if there was none yet
  * @reason: why
- * @error: what it got, a negative errno
+ * @error: what it got, a negative errno, or zero
  *
- * Protected by &dma_buf.records_lock.
+ * Forgotten when the same device attaches. Protected by &dma_buf.records_lock.
  */
 struct dma_buf_refusal {
 	char dev[64];
@@ -137,6 +84,7 @@ void dma_buf_peer2peer_deny(struct dma_buf_attachment *attach,
 bool dma_buf_all_reach(struct dma_buf *dmabuf);
 void dma_buf_route_note(struct dma_buf_attachment *attach,
 			enum dma_buf_p2p_reason reason);
+const char *dma_buf_p2p_reason_token(enum dma_buf_p2p_reason reason);
 const char *dma_buf_p2p_reason_text(enum dma_buf_p2p_reason reason);
 const char *dma_buf_route_text(enum dma_buf_route route);
 

@@ -120,7 +120,7 @@ struct dma_buf_edu_dma {
  * @peer2peer: one if the device may access the memory of the exporter's device
  * @peer: one if the mapping is of that memory, zero for system memory
  * @map_error: zero, or the negative errno that the last mapping failed with
- * @reason: why @peer2peer is what it is
+ * @reason: why @peer2peer is what it is, the word for it in fdinfo
  * @reserved: zero
  *
  * Tells what an importer knows. How the mapping was made and why it is where it

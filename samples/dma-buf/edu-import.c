@@ -413,7 +413,7 @@ static int edu_ioctl_query(struct edu_import *imp, void __user *uarg)
 	info.invalidations = imp->invalidations;
 	info.peer2peer = attach->peer2peer;
 	info.map_error = attach->p2p.map_error;
-	strscpy(info.reason, dma_buf_p2p_reason_text(attach->p2p.reason));
+	strscpy(info.reason, dma_buf_p2p_reason_token(attach->p2p.reason));
 	if (imp->list) {
 		info.peer = dma_buf_list_is_peer(imp->list);
 		info.npages = dma_buf_list_npages(imp->list);

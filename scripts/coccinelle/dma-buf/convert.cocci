@@ -870,13 +870,16 @@ identifier ends_gone.g;
 
 - int g(...) { ... }
 
-@included@
+// Say what is left to do.
+@left depends on patch && returned@
+identifier old.m;
 @@
 
-  #include <linux/dma-buf-map.h>
+  struct sg_table *m(...) { ... }
 
-@depends on patch && done && !included@
+@script:python depends on left@
+m << old.m;
+p << returned.p;
 @@
 
-  #include <linux/dma-buf.h>
-+ #include <linux/dma-buf-map.h>
+print("// %s:%s: %s() is left alone, convert it by hand" % (p[0].file, p[0].line, m))

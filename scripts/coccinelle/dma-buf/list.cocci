@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /// A list belongs to the importer from dma_buf_list_map() to
 /// dma_buf_list_unmap(): it has to be unmapped on error paths too, must not be
-/// looked at afterwards, and no pointer to it may stay behind.
+/// looked at afterwards, and no pointer to it may stay behind. A range of it may
+/// have 4 GiB and more.
 //# A list that is handed to a function on its way to an error counts as still
 //# to be unmapped. Functions that unmap the list or keep it are not followed.
 ///
@@ -42,7 +43,10 @@ position p;
   !l@p
 )
 
+// Whoever goes round a loop looks at the list of the next one.
 @used exists@
+iterator I;
+statement S;
 expression gone.l, s <= gone.l, e;
 position gone.p, u != compared.p;
 @@
@@ -54,11 +58,27 @@ position gone.p, u != compared.p;
 )
   ...
 (
+  s = e;
+|
   s = e
+|
+  s += e
+|
+  s -= e
+|
+  s++
+|
+  s--
+|
+  ++s
+|
+  --s
 |
   &s
 |
   l@u
+|
+  I(..., s, ...) S
 )
 
 // The struct that has the pointer outlives the call, and the pointer is as it was.
@@ -105,6 +125,37 @@ statement S;
   return@r ...;
 )
 
+// The length of a range, or of all of them, where there is no room for it
+@narrow@
+typedef u32, __u32, uint32_t, s32;
+{int, unsigned int, unsigned, u32, __u32, uint32_t, s32} len;
+struct dma_buf_chunk c;
+assignment operator op;
+expression l;
+type T;
+position p;
+@@
+
+(
+  len@p op c.npages << PAGE_SHIFT
+|
+  len@p op (T)c.npages << PAGE_SHIFT
+|
+  len@p op c.npages * PAGE_SIZE
+|
+  len@p op (T)c.npages * PAGE_SIZE
+|
+  len@p op PFN_PHYS(c.npages)
+|
+  len@p op dma_buf_list_npages(l) << PAGE_SHIFT
+|
+  len@p op (T)dma_buf_list_npages(l) << PAGE_SHIFT
+|
+  len@p op dma_buf_list_npages(l) * PAGE_SIZE
+|
+  len@p op PFN_PHYS(dma_buf_list_npages(l))
+)
+
 @depends on context@
 position used.u;
 expression gone.l;
@@ -128,6 +179,28 @@ expression l;
 * l = f@p(...)
   ... when any
 * return@r ...;
+
+@depends on context@
+position narrow.p;
+expression len;
+@@
+
+* len@p
+
+@depends on context@
+position narrow.p;
+identifier v;
+expression e;
+type N;
+@@
+
+* N v@p = e;
+
+@script:python depends on report@
+p << narrow.p;
+@@
+
+coccilib.report.print_report(p[0], "ERROR: a range may have 4 GiB and more")
 
 @script:python depends on report@
 p << gone.p;

@@ -2,7 +2,8 @@
 /// Who reaches whom is decided by the dma-buf core: an exporter names its
 /// provider in &dma_buf_ops.peer2peer and maps with dma_buf_list_from_bar(). It
 /// neither asks pci_p2pdma_distance() itself, nor maps the BAR for the importer
-/// with dma_map_resource(), which ignores the PCI switch between the two.
+/// with dma_map_resource(), which ignores the PCI switch between the two. What is
+/// behind no BAR, a carve-out, is mapped by dma_buf_list_from_phys().
 //# What a device maps for itself is left alone: the device of the importer comes
 //# with an attachment, or is an argument where a table or a list is made.
 ///
@@ -167,22 +168,22 @@ coccilib.report.print_report(p[0], "ERROR: the dma-buf core asks this, have dma_
 p << attached.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: memory of a device is mapped by dma_buf_list_from_bar()")
+coccilib.report.print_report(p[0], "ERROR: the core maps this, a BAR by dma_buf_list_from_bar() and a carve-out by dma_buf_list_from_phys()")
 
 @script:python depends on report@
 p << handed.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: memory of a device is mapped by dma_buf_list_from_bar()")
+coccilib.report.print_report(p[0], "ERROR: the core maps this, a BAR by dma_buf_list_from_bar() and a carve-out by dma_buf_list_from_phys()")
 
 @script:python depends on report@
 p << returned.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: memory of a device is mapped by dma_buf_list_from_bar()")
+coccilib.report.print_report(p[0], "ERROR: the core maps this, a BAR by dma_buf_list_from_bar() and a carve-out by dma_buf_list_from_phys()")
 
 @script:python depends on report@
 p << filled.p;
 @@
 
-coccilib.report.print_report(p[0], "ERROR: memory of a device is mapped by dma_buf_list_from_bar()")
+coccilib.report.print_report(p[0], "ERROR: the core maps this, a BAR by dma_buf_list_from_bar() and a carve-out by dma_buf_list_from_phys()")

@@ -31,22 +31,22 @@
  * the driver adds is in &struct ttm_dma_buf_funcs: where its memory is and how
  * to move a buffer.
  *
- * Nothing of this is silent. A buffer that is mapped in system memory although
- * the importer would reach the device has the reason in the record of the
- * mapping, and so has one that cannot be mapped because it is pinned out of
- * reach: that is -EREMOTEIO.
+ * The reason is always on record. If a buffer is mapped in system memory although the
+ * importer reaches the device, the record of the mapping says why. If it cannot be
+ * mapped because it is pinned out of reach, that fails with -EREMOTEIO and the record
+ * says so.
  *
  * The dma-buf outlives the handle that it was exported from, so a buffer knows
  * its dma-buf itself: a driver calls ttm_dma_buf_move_notify() before it moves a
  * buffer, and drm_gem_dmabuf_revoke_all() after drm_dev_unplug().
  */
 
-/* The dma-buf that there is, with a reference, or NULL. */
+/* Returns the existing dma-buf with a reference, or NULL. */
 static struct dma_buf *ttm_dma_buf_get_export(struct ttm_buffer_object *bo)
 {
 	dma_resv_assert_held(bo->base.resv);
 
-	/* One that is being released is still there, it waits for the lock. */
+	/* A dma-buf that is being released waits for the lock, so it is still valid. */
 	return bo->export && get_file_active(&bo->export->file) ? bo->export :
 								  NULL;
 }
@@ -78,7 +78,7 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
 		bo->export = dmabuf;
 	dma_resv_unlock(bo->base.resv);
 
-	/* Somebody else was faster, nobody has seen this one. */
+	/* Exported by somebody else meanwhile, drop ours. */
 	if (found)
 		dma_buf_put(dmabuf);
 	return found ?: dmabuf;
@@ -93,9 +93,9 @@ static struct dma_buf *ttm_dma_buf_export_new(struct ttm_buffer_object *bo,
  * @is_new: set to whether it made a dma-buf, that is, if there is a
  *	&dma_buf_ops.release to come, or NULL
  *
- * For &drm_gem_object_funcs.export. The buffer gets its backing store here, so
- * that running out of memory is for the one who exports it. There is one dma-buf
- * for a buffer at a time, another export while it lives returns the same.
+ * For &drm_gem_object_funcs.export. The buffer gets its backing store here, so that
+ * exporting fails if there is no memory, and not mapping. There is one dma-buf for a
+ * buffer at a time; exporting again while it exists returns the same.
  *
  * Context: May sleep. Takes and releases the reservation lock.
  * Return: The dma-buf with a reference for the caller, or an ERR_PTR(): -ENODEV
@@ -196,8 +196,7 @@ ttm_dma_buf_map_ranges(struct dma_buf_attachment *attach,
 	if (provider)
 		list = dma_buf_list_from_bar(attach, provider, ranges, nr, dir, 0);
 	else
-		list = dma_buf_list_from_phys(attach, ranges, nr, dir,
-					      DMA_ATTR_MMIO);
+		list = dma_buf_list_from_phys(attach, ranges, nr, dir, 0);
 	kvfree(ranges);
 	return list;
 }
@@ -210,11 +209,11 @@ ttm_dma_buf_map_device(struct dma_buf_attachment *attach,
 	struct p2pdma_provider *provider = NULL;
 	enum dma_buf_p2p_reason reason;
 
-	/* Why was recorded when it attached. */
+	/* The reason was recorded when the importer attached. */
 	if (!attach->peer2peer)
 		return ERR_PTR(-EREMOTEIO);
 
-	/* Over their own link, the two drivers do without addresses. */
+	/* Two drivers with a private link do not use DMA addresses. */
 	if (WARN_ON_ONCE(attach->p2p.reason == DMA_BUF_P2P_PRIVATE_LINK))
 		return ERR_PTR(-EINVAL);
 

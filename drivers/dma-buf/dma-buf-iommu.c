@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Maps what is behind a list into an IOMMU domain of an importer's own
+ */
+#include <linux/bug.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/iommu.h>
+#include <linux/minmax.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+
+#include "dma-buf-internal.h"
+
+static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
+				  size_t size, struct iommu_domain *domain,
+				  unsigned long iova, int prot, gfp_t gfp,
+				  size_t *mapped)
+{
+	const u64 *word = list->phys;
+	unsigned int i = 0;
+
+	while (*mapped < size) {
+		unsigned long npages;
+		u64 phys, len;
+		int ret;
+
+		if (!(++i % DMA_BUF_BATCH))
+			cond_resched();
+
+		word = dma_buf_run_read(word, &phys, &npages);
+		len = (u64)npages << PAGE_SHIFT;
+		if (len <= offset) {
+			offset -= len;
+			continue;
+		}
+
+		len = min(len - offset, (u64)(size - *mapped));
+		ret = dma_buf_hw_iommu_map(domain, iova + *mapped, phys + offset,
+					   len, prot, gfp);
+		if (ret)
+			return ret;
+		*mapped += len;
+		offset = 0;
+	}
+	return 0;
+}
+
+/**
+ * dma_buf_list_iommu_map - map a part of a buffer into an importer's IOMMU domain
+ * @list: list of the buffer; dma_buf_keep_runs() was called for it, unless it is that of
+ *	an importer with &dma_buf_attach_ops.phys_only
+ * @offset: first byte of the part
+ * @size: length of the part in bytes; as @offset and @iova a multiple of the smallest
+ *	page of @domain
+ * @domain: paging domain that the importer's device is attached to
+ * @iova: where to map it in @domain, nothing is mapped there yet
+ * @prot: IOMMU_* as for iommu_map(). For the memory of a device IOMMU_MMIO is set
+ *	and IOMMU_CACHE is not, whatever @prot says.
+ * @gfp: how to allocate page tables
+ *
+ * For devices that translate by a domain of their own and not by that of the DMA API.
+ * What is behind the list stays with the core: no physical address leaves it, and the
+ * exporter does not see @domain. It does not matter if there are pages.
+ *
+ * @list has to stay mapped until after iommu_unmap(). An importer with
+ * &dma_buf_attach_ops.invalidate_mappings unmaps from @domain in there, before
+ * dma_buf_list_unmap().
+ *
+ * Context: May sleep.
+ * Return: 0, and iommu_unmap(@domain, @iova, @size) undoes it; -EINVAL for no bytes
+ * or some beyond the end of @list; -EREMOTEIO if the device would not get to the
+ * memory by @domain, since it is behind a switch that turns its transfers round, or if
+ * the list is of bounce buffers, which would be copied over the memory; or what
+ * iommu_map() returns. Nothing is left mapped after an error.
+ */
+int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
+			   size_t size, struct iommu_domain *domain,
+			   unsigned long iova, int prot, gfp_t gfp)
+{
+	u64 all = (u64)list->dma.npages << PAGE_SHIFT;
+	size_t mapped = 0;
+	unsigned long last;
+	int ret;
+
+	might_sleep();
+
+	if (!size || offset > all || size > all - offset ||
+	    check_add_overflow(iova, size - 1, &last))
+		return -EINVAL;
+	if (list->route == DMA_BUF_ROUTE_BUS_ADDR || list->bounced)
+		return -EREMOTEIO;
+	/* Or it would work until there is an IOMMU. */
+	if (WARN_ON_ONCE(!list->phys))
+		return -EINVAL;
+
+	if (dma_buf_list_is_device(list))
+		prot = (prot & ~IOMMU_CACHE) | IOMMU_MMIO;
+
+	ret = dma_buf_iommu_map_runs(list, offset, size, domain, iova, prot, gfp,
+				     &mapped);
+	if (!ret)
+		ret = dma_buf_hw_iommu_sync(domain, iova, size);
+	if (ret && mapped)
+		dma_buf_hw_iommu_unmap(domain, iova, mapped);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_iommu_map, "DMA_BUF");

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tells what importing a buffer would come to, without importing it
+ *
+ * Takes no lock that a driver holds for long. Whether the device reaches the memory
+ * is for the function that decides when an importer attaches, and how it is mapped
+ * for that which maps. What there is besides is in the book of mappings.
+ */
+#include <linux/cred.h>
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/export.h>
+#include <linux/pci.h>
+#include <linux/uaccess.h>
+
+#include "dma-buf-internal.h"
+
+/* How many parts are looked at, each of which follows the last, under a spinlock */
+#define DMA_BUF_REACH_MAX_PARTS	512
+
+/* Never called, but an importer with it can let go of a buffer. */
+static void dma_buf_reach_invalidate(struct dma_buf_attachment *attach)
+{
+}
+
+static enum dma_buf_contiguous
+dma_buf_reach_contiguous(const struct dma_buf_list *list)
+{
+	const u64 *word = list->dma.first;
+	struct dma_buf_run run;
+	u64 next = 0;
+	unsigned long i;
+
+	if (!list->dma.nruns)
+		return DMA_BUF_CONTIGUOUS_UNKNOWN;
+
+	for (i = 0; i < list->dma.nruns; i++) {
+		if (i == DMA_BUF_REACH_MAX_PARTS)
+			return DMA_BUF_CONTIGUOUS_UNKNOWN;
+		word = dma_buf_run_read(word, &run.addr, &run.npages);
+		if (i && run.addr != next)
+			return DMA_BUF_CONTIGUOUS_NO;
+		next = run.addr + ((u64)run.npages << PAGE_SHIFT);
+	}
+	return DMA_BUF_CONTIGUOUS_YES;
+}
+
+/*
+ * Is the memory itself contiguous? Only the exporter knows, but what it has mapped
+ * for somebody tells, if neither an IOMMU nor a bounce buffer made it so.
+ */
+static enum dma_buf_contiguous
+dma_buf_memory_contiguous(struct dma_buf *dmabuf, bool peer)
+{
+	enum dma_buf_contiguous answer = DMA_BUF_CONTIGUOUS_UNKNOWN;
+	struct dma_buf_list *list;
+
+	if (dmabuf->size <= PAGE_SIZE)
+		return DMA_BUF_CONTIGUOUS_YES;
+
+	/* The last one is where the buffer lies now. */
+	spin_lock(&dmabuf->records_lock);
+	list_for_each_entry_reverse(list, &dmabuf->mappings, node) {
+		if (list->peer != peer || list->bounced)
+			continue;
+		if (list->route != DMA_BUF_ROUTE_PER_RUN &&
+		    list->route != DMA_BUF_ROUTE_BUS_ADDR)
+			continue;
+		answer = dma_buf_reach_contiguous(list);
+		break;
+	}
+	spin_unlock(&dmabuf->records_lock);
+	return answer;
+}
+
+/* How the memory would be mapped that the device gets. */
+static void dma_buf_reach_route(const struct dma_buf_attachment *probe,
+				struct dma_buf_query_reach *arg)
+{
+	bool peer = arg->memory == DMA_BUF_MEMORY_PEER;
+	enum dma_buf_contiguous one;
+
+	one = dma_buf_memory_contiguous(probe->dmabuf, peer);
+
+	if (peer && probe->p2p.map_type == PCI_P2PDMA_MAP_BUS_ADDR) {
+		arg->route = DMA_BUF_ROUTE_BUS_ADDR;
+	} else if (dma_buf_hw_is_bound(probe->dev)) {
+		arg->route = dma_buf_route_pick(probe->dev,
+						peer ? DMA_ATTR_MMIO : 0, !peer,
+						one != DMA_BUF_CONTIGUOUS_YES);
+		/* Without a limit there is nothing to bounce with. */
+		if (!peer && dma_buf_hw_max_mapping_size(probe->dev) != SIZE_MAX)
+			arg->memory = DMA_BUF_MEMORY_BOUNCED;
+	}
+
+	if (arg->route == DMA_BUF_ROUTE_IOVA)
+		arg->contiguous = DMA_BUF_CONTIGUOUS_YES;
+	/* Parts may have become one. */
+	else if (arg->route != DMA_BUF_ROUTE_NONE &&
+		 (arg->route != DMA_BUF_ROUTE_MAP_SG ||
+		  one == DMA_BUF_CONTIGUOUS_YES))
+		arg->contiguous = one;
+}
+
+/*
+ * Fills in what @arg returns. @dev must not get or lose its driver meanwhile.
+ */
+void dma_buf_reach(struct dma_buf *dmabuf, struct device *dev,
+		   struct dma_buf_query_reach *arg)
+{
+	const struct dma_buf_attach_ops importer = {
+		.allow_peer2peer = !(arg->flags & DMA_BUF_REACH_NO_PEER2PEER),
+		.phys_only = arg->flags & DMA_BUF_REACH_PHYS,
+		.invalidate_mappings =
+			arg->flags & DMA_BUF_REACH_NOT_REVOCABLE ?
+			NULL : dma_buf_reach_invalidate,
+	};
+	/* As an importer would have it, but on no list and gone at the end. */
+	struct dma_buf_attachment probe = {
+		.dmabuf = dmabuf,
+		.dev = dev,
+		.node = LIST_HEAD_INIT(probe.node),
+		.importer_ops = &importer,
+	};
+	int refused = dma_buf_p2p_negotiate(&probe);
+
+	arg->reason = probe.p2p.reason;
+	arg->memory = refused ? DMA_BUF_MEMORY_NONE :
+		      probe.peer2peer ? DMA_BUF_MEMORY_PEER :
+		      DMA_BUF_MEMORY_SYSTEM;
+	arg->route = DMA_BUF_ROUTE_NONE;
+	arg->contiguous = DMA_BUF_CONTIGUOUS_UNKNOWN;
+
+	switch (probe.p2p.reason) {
+	/* These go their own way. */
+	case DMA_BUF_P2P_PHYS:
+	case DMA_BUF_P2P_PRIVATE_LINK:
+		break;
+	default:
+		if (!refused)
+			dma_buf_reach_route(&probe, arg);
+	}
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_reach);
+
+static int dma_buf_query_reach_get(struct dma_buf_query_reach *arg,
+				   struct dma_buf_query_reach __user *user,
+				   u32 *size)
+{
+	int ret;
+
+	if (get_user(*size, &user->size))
+		return -EFAULT;
+	if (*size < DMA_BUF_QUERY_REACH_SIZE_VER0)
+		return -EINVAL;
+	if (*size > PAGE_SIZE)
+		return -E2BIG;
+
+	ret = copy_struct_from_user(arg, sizeof(*arg), user, *size);
+	if (ret)
+		return ret;
+	if (arg->flags & ~DMA_BUF_REACH_VALID_FLAGS_MASK || arg->reserved)
+		return -EINVAL;
+	return 0;
+}
+
+/* Not &dma_buf_ops: nothing here is for the exporter to do. */
+long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg)
+{
+	struct dma_buf_query_reach arg;
+	struct pci_dev *pdev;
+	u32 size;
+	int ret;
+
+	static_assert(sizeof(arg) == DMA_BUF_QUERY_REACH_SIZE_VER0);
+
+	ret = dma_buf_query_reach_get(&arg, user_arg, &size);
+	if (ret)
+		return ret;
+	if (!dma_buf_may_know_devices(current_cred()))
+		return -EPERM;
+
+	pdev = pci_get_domain_bus_and_slot(arg.domain, arg.bus, arg.devfn);
+	if (!pdev)
+		return -ENODEV;
+
+	/*
+	 * How DMA of a device works is set up when it gets a driver, and is torn
+	 * down after that, either of which may take its time.
+	 */
+	if (!device_trylock(&pdev->dev)) {
+		ret = -EAGAIN;
+		goto out_put;
+	}
+	dma_buf_reach(dmabuf, &pdev->dev, &arg);
+	device_unlock(&pdev->dev);
+
+	arg.size = sizeof(arg);
+	ret = copy_struct_to_user(user_arg, size, &arg, sizeof(arg), NULL);
+
+out_put:
+	pci_dev_put(pdev);
+	return ret;
+}
