@@ -217,7 +217,6 @@ static void coherent_memory_is_not_bounced(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Who maps memory of its own syncs it, unless it says otherwise. */
 /* Nobody has to say so: what dma_map_resource() mapped was never bounced. */
 static void carve_out_is_not_bounced(struct kunit *test)
 {
@@ -234,6 +233,7 @@ static void carve_out_is_not_bounced(struct kunit *test)
 	buffer_put(&b);
 }
 
+/* Who maps memory of its own syncs it, unless it says otherwise. */
 static void own_memory_is_bounced_unless_it_is_not_synced(struct kunit *test)
 {
 	struct model *m = test->priv;

@@ -541,7 +541,7 @@ static void domain_has_what_is_behind_the_list(struct kunit *test)
 	struct buffer b;
 
 	domain_init(test, IOMMU_READ | IOMMU_WRITE |
-			  (bar ? IOMMU_MMIO : IOMMU_CACHE));
+			  (vec == model_bar ? IOMMU_MMIO : IOMMU_CACHE));
 	buffer_init(&b, m, machine->kind, vec, 3);
 	buffer_attach(&b);
 	dma_buf_keep_runs(b.attach);
@@ -615,7 +615,7 @@ static void physical_list_is_for_domains_only(struct kunit *test)
 	struct buffer b;
 
 	domain_init(test, IOMMU_READ | IOMMU_WRITE |
-			  (bar ? IOMMU_MMIO : IOMMU_CACHE));
+			  (vec == model_bar ? IOMMU_MMIO : IOMMU_CACHE));
 	buffer_init(&b, m, machine->kind, vec, 3);
 	b.allow_phys = true;
 	b.syncs = !bar;
@@ -654,7 +654,7 @@ static void exporter_has_to_allow_it(struct kunit *test)
 	buffer_attach(&b);
 	KUNIT_EXPECT_PTR_EQ(test, b.attach, ERR_PTR(-EOPNOTSUPP));
 	KUNIT_EXPECT_EQ(test, b.offers, 0);
-	buffer_expect_fdinfo(&b, true, "refused:\t%s error=-%d reason=exporter gives no phys",
+	buffer_expect_fdinfo(&b, true, "refused:\t%s error=-%d reason=no-phys (exporter gives no phys",
 			     dev_name(m->dev), EOPNOTSUPP);
 	buffer_put(&b);
 }

@@ -22,9 +22,8 @@ static void physical_address_goes_as_far_as_the_memory(struct kunit *test)
 {
 	const struct model_machine *machine = model_machine_set_up(test);
 	struct model *m = test->priv;
-	bool device = machine->kind == BUFFER_BAR;
-	const struct phys_vec *vec = device || machine->kind == BUFFER_PHYS ?
-				     model_bar : model_ram(m);
+	bool device = machine->kind == BUFFER_BAR || machine->kind == BUFFER_PHYS;
+	const struct phys_vec *vec = device ? model_bar : model_ram(m);
 	phys_addr_t phys = 1;
 	struct dma_buf_list *list;
 	struct buffer b;

@@ -123,6 +123,7 @@ static void exporter_alone_may_know_if_it_is_contiguous(struct kunit *test)
  * @answer: of the exporter
  * @no_offer: the exporter has none
  * @peer_only: the exporter has nothing else
+ * @allow_phys: and lets it be mapped into an IOMMU domain
  * @far: p2pdma finds no way
  * @reason: what has to be returned
  * @memory: what has to be returned
@@ -131,7 +132,7 @@ struct question {
 	const char *name;
 	u32 flags;
 	enum dma_buf_p2p_reason answer;
-	bool no_offer, peer_only, far;
+	bool no_offer, peer_only, allow_phys, far;
 	enum dma_buf_p2p_reason reason;
 	enum dma_buf_memory_kind memory;
 };
@@ -150,7 +151,9 @@ static const struct question questions[] = {
 	{ "exporter of system memory", .no_offer = true, SAYS(EXPORTER, SYSTEM) },
 	{ "importer that keeps it", DMA_BUF_REACH_NOT_REVOCABLE,
 	  SAYS(NOT_REVOCABLE, SYSTEM) },
-	{ "physical addresses", DMA_BUF_REACH_PHYS, .far = true, SAYS(PHYS, PEER) },
+	{ "physical addresses", DMA_BUF_REACH_PHYS, .far = true,
+	  .allow_phys = true, SAYS(PHYS, PEER) },
+	{ "no physical addresses", DMA_BUF_REACH_PHYS, SAYS(NO_PHYS, NONE) },
 	{ "private link", 0, DMA_BUF_P2P_PRIVATE_LINK, .far = true,
 	  SAYS(PRIVATE_LINK, PEER) },
 	{ "revoked", 0, DMA_BUF_P2P_REVOKED, SAYS(REVOKED, SYSTEM) },
@@ -190,6 +193,7 @@ static void each_question_has_the_answer_of_attaching(struct kunit *test)
 	buffer_init(&b, m, BUFFER_BAR, model_bar, ARRAY_SIZE(model_bar));
 	b.no_offer = q->no_offer;
 	b.peer_only = q->peer_only;
+	b.allow_phys = q->allow_phys;
 	b.answer = q->answer;
 	buffer_export(&b);
 	if (!q->no_offer)
