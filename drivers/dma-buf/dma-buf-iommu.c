@@ -8,40 +8,48 @@
 #include <linux/iommu.h>
 #include <linux/minmax.h>
 #include <linux/overflow.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "dma-buf-internal.h"
 
 static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
-				  size_t size, struct iommu_domain *domain,
-				  unsigned long iova, int prot, gfp_t gfp,
-				  size_t *mapped)
+				  size_t size, size_t max,
+				  struct iommu_domain *domain, unsigned long iova,
+				  int prot, gfp_t gfp, size_t *mapped)
 {
 	const u64 *word = list->phys;
+	u64 phys, len = 0;
 	unsigned int i = 0;
 
 	while (*mapped < size) {
 		unsigned long npages;
-		u64 phys, len;
+		size_t n;
 		int ret;
 
-		if (!(++i % DMA_BUF_BATCH))
+		if (!(++i % DMA_BUF_BATCH)) {
 			cond_resched();
-
-		word = dma_buf_run_read(word, &phys, &npages);
-		len = (u64)npages << PAGE_SHIFT;
-		if (len <= offset) {
-			offset -= len;
-			continue;
+			/* How many runs there are may be up to userspace. */
+			if (fatal_signal_pending(current))
+				return -EINTR;
 		}
 
-		len = min(len - offset, (u64)(size - *mapped));
-		ret = dma_buf_hw_iommu_map(domain, iova + *mapped, phys + offset,
-					   len, prot, gfp);
-		if (ret)
-			return ret;
-		*mapped += len;
-		offset = 0;
+		if (!len) {
+			word = dma_buf_run_read(word, &phys, &npages);
+			len = (u64)npages << PAGE_SHIFT;
+		}
+		n = min3(len, (u64)(size - *mapped), (u64)max);
+		if (offset) {
+			n = min(len, offset);
+			offset -= n;
+		} else {
+			ret = dma_buf_hw_iommu_map(domain, iova + *mapped, phys,
+						   n, prot, gfp);
+			if (ret)
+				return ret;
+			*mapped += n;
+		}
+		phys += n;
+		len -= n;
 	}
 	return 0;
 }
@@ -53,6 +61,8 @@ static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
  * @offset: first byte of the part
  * @size: length of the part in bytes; as @offset and @iova a multiple of the smallest
  *	page of @domain
+ * @max: longest that is mapped at once, in bytes and such a multiple, too: PAGE_SIZE
+ *	if there are to be no large pages in @domain, SIZE_MAX if there may be
  * @domain: paging domain that the importer's device is attached to
  * @iova: where to map it in @domain, nothing is mapped there yet
  * @prot: IOMMU_* as for iommu_map(). For the memory of a device IOMMU_MMIO is set
@@ -69,14 +79,15 @@ static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
  *
  * Context: May sleep.
  * Return: 0, and iommu_unmap(@domain, @iova, @size) undoes it; -EINVAL for no bytes
- * or some beyond the end of @list; -EREMOTEIO if the device would not get to the
+ * or some beyond the end of @list; -EINTR if the caller was killed meanwhile; -EREMOTEIO if the device would not get to the
  * memory by @domain, since it is behind a switch that turns its transfers round, or if
  * the list is of bounce buffers, which would be copied over the memory; or what
  * iommu_map() returns. Nothing is left mapped after an error.
  */
 int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
-			   size_t size, struct iommu_domain *domain,
-			   unsigned long iova, int prot, gfp_t gfp)
+			   size_t size, size_t max,
+			   struct iommu_domain *domain, unsigned long iova,
+			   int prot, gfp_t gfp)
 {
 	u64 all = (u64)list->dma.npages << PAGE_SHIFT;
 	size_t mapped = 0;
@@ -85,7 +96,7 @@ int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
 
 	might_sleep();
 
-	if (!size || offset > all || size > all - offset ||
+	if (!size || !max || offset > all || size > all - offset ||
 	    check_add_overflow(iova, size - 1, &last))
 		return -EINVAL;
 	if (list->route == DMA_BUF_ROUTE_BUS_ADDR || list->bounced)
@@ -97,8 +108,8 @@ int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
 	if (dma_buf_list_is_device(list))
 		prot = (prot & ~IOMMU_CACHE) | IOMMU_MMIO;
 
-	ret = dma_buf_iommu_map_runs(list, offset, size, domain, iova, prot, gfp,
-				     &mapped);
+	ret = dma_buf_iommu_map_runs(list, offset, size, max, domain, iova, prot,
+				     gfp, &mapped);
 	if (!ret)
 		ret = dma_buf_hw_iommu_sync(domain, iova, size);
 	if (ret && mapped)

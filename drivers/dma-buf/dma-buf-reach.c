@@ -6,11 +6,14 @@
  * is for the function that decides when an importer attaches, and how it is mapped
  * for that which maps. What there is besides is in the book of mappings.
  */
+#include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
 #include <linux/pci.h>
+#include <linux/ratelimit.h>
+#include <linux/user_namespace.h>
 #include <linux/uaccess.h>
 
 #include "dma-buf-internal.h"
@@ -164,6 +167,18 @@ static int dma_buf_query_reach_get(struct dma_buf_query_reach *arg,
 	return 0;
 }
 
+/* vfio only tries the lock of a device, so that is not for a user to keep busy. */
+static bool dma_buf_reach_too_often(void)
+{
+	static struct ratelimit_state limit =
+		RATELIMIT_STATE_INIT_FLAGS(limit, HZ / 20, 64,
+					   RATELIMIT_MSG_ON_RELEASE);
+
+	if (ns_capable_noaudit(&init_user_ns, CAP_SYS_ADMIN))
+		return false;
+	return !__ratelimit(&limit);
+}
+
 /* Not &dma_buf_ops: nothing here is for the exporter to do. */
 long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg)
 {
@@ -188,16 +203,24 @@ long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg)
 	 * How DMA of a device works is set up when it gets a driver, and is torn
 	 * down after that, either of which may take its time.
 	 */
-	if (!device_trylock(&pdev->dev)) {
+	if (dma_buf_reach_too_often() || !device_trylock(&pdev->dev)) {
 		ret = -EAGAIN;
 		goto out_put;
+	}
+	/* A device that is being removed may have no bus to ask any more. */
+	if (!pci_dev_is_added(pdev)) {
+		ret = -ENODEV;
+		goto out_unlock;
 	}
 	dma_buf_reach(dmabuf, &pdev->dev, &arg);
 	device_unlock(&pdev->dev);
 
 	arg.size = sizeof(arg);
 	ret = copy_struct_to_user(user_arg, size, &arg, sizeof(arg), NULL);
+	goto out_put;
 
+out_unlock:
+	device_unlock(&pdev->dev);
 out_put:
 	pci_dev_put(pdev);
 	return ret;

@@ -397,6 +397,7 @@ static struct domain {
 	struct phys_vec map[64];
 	unsigned int nr;
 	size_t synced;
+	size_t max;
 	int prot;
 	unsigned int calls;
 	unsigned int fail_at;
@@ -423,6 +424,7 @@ static int domain_map(struct iommu_domain *to, unsigned long iova,
 	/* It goes on where it was. */
 	KUNIT_EXPECT_EQ(test, iova, IOVA + domain_size());
 	KUNIT_EXPECT_NE(test, size, 0);
+	KUNIT_EXPECT_LE(test, size, domain.max);
 	KUNIT_EXPECT_EQ(test, domain.synced, 0);
 	if (++domain.calls == domain.fail_at)
 		return -ENOMEM;
@@ -456,7 +458,7 @@ static void domain_unmap(struct iommu_domain *to, unsigned long iova, size_t siz
 
 static void domain_init(struct kunit *test, int prot)
 {
-	domain = (struct domain) { .prot = prot };
+	domain = (struct domain) { .prot = prot, .max = SIZE_MAX };
 	kunit_activate_static_stub(test, dma_buf_hw_iommu_map, domain_map);
 	kunit_activate_static_stub(test, dma_buf_hw_iommu_sync, domain_sync);
 	kunit_activate_static_stub(test, dma_buf_hw_iommu_unmap, domain_unmap);
@@ -467,7 +469,7 @@ static int map_part(const struct dma_buf_list *list, u64 offset, size_t size)
 	domain.nr = 0;
 	domain.synced = 0;
 	domain.calls = 0;
-	return dma_buf_list_iommu_map(list, offset, size,
+	return dma_buf_list_iommu_map(list, offset, size, domain.max,
 				      (struct iommu_domain *)&domain, IOVA,
 				      IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE,
 				      GFP_KERNEL_ACCOUNT);
@@ -553,6 +555,9 @@ static void domain_has_what_is_behind_the_list(struct kunit *test)
 	} else {
 		expect_parts(test, list, vec);
 		expect_each_failure_undone(test, list);
+		/* And if there are to be no large pages */
+		domain.max = PAGE_SIZE;
+		expect_parts(test, list, vec);
 	}
 	buffer_close(&b, list);
 }

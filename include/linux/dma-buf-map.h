@@ -139,8 +139,9 @@ int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
 int dma_buf_list_to_sgt(const struct dma_buf_list *list, unsigned long pgoff,
 			unsigned long npages, struct sg_table *sgt, gfp_t gfp);
 int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
-			   size_t size, struct iommu_domain *domain,
-			   unsigned long iova, int prot, gfp_t gfp);
+			   size_t size, size_t max,
+			   struct iommu_domain *domain, unsigned long iova,
+			   int prot, gfp_t gfp);
 void dma_buf_segs_init(struct dma_buf_segs *segs,
 		       const struct dma_buf_list *list, u64 offset, u64 size,
 		       u64 max);

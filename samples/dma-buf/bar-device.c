@@ -183,7 +183,7 @@ static int bar_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	kref_init(&bar->kref);
 	mutex_init(&bar->lock);
 	INIT_LIST_HEAD(&bar->buffers);
-	refcount_set(&bar->users, 1);
+	refcount_set(&bar->vmaps, 1);
 	init_completion(&bar->idle);
 
 	ret = bar_init_memory(bar, pdev);

@@ -26,23 +26,28 @@
 
 /* Moving, under the reservation lock */
 
+static void bar_unmap_cpu(struct bar_buffer *buf)
+{
+	/* Each dma-buf has an address space of its own. */
+	unmap_mapping_range(buf->dmabuf->file->f_mapping, 0, 0, 1);
+}
+
 /*
  * Stops all access by importers and userspace. An importer may unmap later than
  * this returns, its device can still read the old memory until then, but it must
  * not use what was read. It maps again once the lock is dropped.
  */
-static int bar_quiesce(struct bar_buffer *buf, bool intr)
+static int bar_quiesce(struct bar_buffer *buf)
 {
 	long ret;
 
 	dma_buf_invalidate_mappings(buf->dmabuf);
 	ret = dma_resv_wait_timeout(buf->dmabuf->resv, DMA_RESV_USAGE_BOOKKEEP,
-				    intr, MAX_SCHEDULE_TIMEOUT);
+				    true, MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
 		return ret;
 
-	/* Each dma-buf has an address space of its own. */
-	unmap_mapping_range(buf->dmabuf->file->f_mapping, 0, 0, 1);
+	bar_unmap_cpu(buf);
 	return 0;
 }
 
@@ -68,7 +73,7 @@ int bar_move_to_system(struct bar_buffer *buf)
 	if (!pages)
 		return -ENOMEM;
 
-	ret = bar_quiesce(buf, true);
+	ret = bar_quiesce(buf);
 	if (ret)
 		goto err_free_pages;
 
@@ -121,7 +126,7 @@ int bar_move_to_bar(struct bar_buffer *buf)
 	if (ret)
 		return ret;
 
-	ret = bar_quiesce(buf, true);
+	ret = bar_quiesce(buf);
 	if (ret)
 		goto err_free_ranges;
 
@@ -157,7 +162,8 @@ bar_peer2peer(struct dma_buf_attachment *attach,
 {
 	struct bar_buffer *buf = attach->dmabuf->priv;
 
-	if (buf->unplugged)
+	/* bar_revoke_all() has the core be done with the provider before that goes. */
+	if (READ_ONCE(buf->unplugged))
 		return DMA_BUF_P2P_REVOKED;
 	if (!dma_buf_attach_revocable(attach))
 		return DMA_BUF_P2P_NOT_REVOCABLE;
@@ -181,18 +187,14 @@ static struct dma_buf_list *bar_map_bar(struct dma_buf_attachment *attach,
 					enum dma_data_direction dir)
 {
 	struct bar_buffer *buf = attach->dmabuf->priv;
-	struct dma_buf_list *list;
 
 	if (buf->unplugged) {
 		dma_buf_route_note(attach, DMA_BUF_P2P_REVOKED);
 		return ERR_PTR(-ENODEV);
 	}
 
-	list = dma_buf_list_from_bar(attach, buf->bar->provider, buf->ranges,
+	return dma_buf_list_from_bar(attach, buf->bar->provider, buf->ranges,
 				     buf->nr_ranges, dir, 0);
-	if (!IS_ERR(list))
-		refcount_inc(&buf->bar->users);
-	return list;
 }
 
 static struct dma_buf_list *bar_map_system(struct dma_buf_attachment *attach,
@@ -238,9 +240,7 @@ static void bar_unmap(struct dma_buf_attachment *attach,
 
 	dma_buf_list_free(list);
 
-	if (peer)
-		bar_put_user(buf->bar);
-	else if (!--buf->nr_lists)
+	if (!peer && !--buf->nr_lists)
 		bar_free_stale(buf);
 }
 
@@ -341,6 +341,7 @@ struct bar_buffer *bar_buffer_of(struct bar_device *bar, struct dma_buf *dmabuf)
 
 /* The device goes away */
 
+/* From here on it is not mapped anew, by devices or the CPU. */
 static void bar_revoke(struct bar_buffer *buf)
 {
 	/* Nobody uses a buffer that is being released, it waits for the lock. */
@@ -348,17 +349,25 @@ static void bar_revoke(struct bar_buffer *buf)
 		return;
 
 	dma_resv_lock(buf->dmabuf->resv, NULL);
-	buf->unplugged = true;
+	WRITE_ONCE(buf->unplugged, true);
 	if (!buf->pages)
-		bar_quiesce(buf, false);
+		bar_unmap_cpu(buf);
 	dma_resv_unlock(buf->dmabuf->resv);
 	fput(buf->dmabuf->file);
 }
 
+static bool bar_owns(struct dma_buf *dmabuf, void *bar)
+{
+	struct bar_buffer *buf = dmabuf->priv;
+
+	return buf->bar == bar;
+}
+
 /*
  * The BAR, its kernel mapping and its provider go when remove() returns, so all
- * that uses them has to be gone before. That is why bar_peer2peer() insists on
- * importers that let go.
+ * that uses them has to be gone before. The core sees to it that importers let go,
+ * which bar_peer2peer() has made sure that they can. Kernel mappings cannot be taken
+ * back.
  */
 void bar_revoke_all(struct bar_device *bar)
 {
@@ -370,7 +379,10 @@ void bar_revoke_all(struct bar_device *bar)
 		bar_revoke(buf);
 	mutex_unlock(&bar->lock);
 
-	bar_put_user(bar);
+	dma_buf_revoke_all(&bar_dma_buf_ops, bar_owns, bar,
+			   DMA_BUF_REVOKE_TIMEOUT);
+
+	bar_put_vmap(bar);
 	wait_for_completion(&bar->idle);
 }
 

@@ -251,7 +251,7 @@ int bar_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (!vaddr)
 		return -ENOMEM;
 	/* It cannot be taken back, so bar_remove() has to wait. */
-	refcount_inc(&buf->bar->users);
+	refcount_inc(&buf->bar->vmaps);
 	iosys_map_set_vaddr_iomem(map, (void __force __iomem *)vaddr);
 	return 0;
 }
@@ -262,7 +262,7 @@ void bar_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	if (map->is_iomem) {
 		vunmap((void __force *)map->vaddr_iomem);
-		bar_put_user(buf->bar);
+		bar_put_vmap(buf->bar);
 	} else {
 		vunmap(map->vaddr);
 	}

@@ -30,9 +30,9 @@ struct vm_area_struct;
  * @lock: protects @buffers and @unplugged, taken before a reservation lock
  * @buffers: all &struct bar_buffer
  * @unplugged: the device is gone
- * @users: mappings of the BAR, each may be the last thing that keeps
- *	bar_remove() waiting; and one until then
- * @idle: @users became zero
+ * @vmaps: kernel mappings of buffers in the BAR, each may be the last thing that
+ *	keeps bar_remove() waiting; and one until then
+ * @idle: @vmaps became zero
  *
  * Until the end of bar_remove() everything can be used, afterwards only what
  * does not belong to the device: @kref, @pool, @lock, @buffers and @unplugged.
@@ -48,7 +48,7 @@ struct bar_device {
 	struct mutex lock; /* buffers, unplugged */
 	struct list_head buffers;
 	bool unplugged;
-	refcount_t users;
+	refcount_t vmaps;
 	struct completion idle;
 };
 
@@ -107,9 +107,9 @@ void bar_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
 /* bar-device.c */
 void bar_device_free(struct kref *kref);
 
-static inline void bar_put_user(struct bar_device *bar)
+static inline void bar_put_vmap(struct bar_device *bar)
 {
-	if (refcount_dec_and_test(&bar->users))
+	if (refcount_dec_and_test(&bar->vmaps))
 		complete(&bar->idle);
 }
 

@@ -43,11 +43,11 @@ static int domain_map_range(struct dma_buf_list *list, u64 offset,
 	int ret = 0;
 
 	if (half)
-		ret = dma_buf_list_iommu_map(list, offset, half, domain,
+		ret = dma_buf_list_iommu_map(list, offset, half, SIZE_MAX, domain,
 					     range.dma_addr, prot, GFP_KERNEL);
 	if (ret)
 		return ret;
-	ret = dma_buf_list_iommu_map(list, offset + half, all - half, domain,
+	ret = dma_buf_list_iommu_map(list, offset + half, all - half, SIZE_MAX, domain,
 				     range.dma_addr + half, prot, GFP_KERNEL);
 	if (ret && half)
 		iommu_unmap(domain, range.dma_addr, half);
@@ -108,15 +108,18 @@ static void domain_leave(void *data)
 	domain = NULL;
 }
 
-static int domain_enter(struct device *dev, dma_addr_t addr, void *page, size_t size)
+static int domain_enter(struct device *dev, dma_addr_t addr)
 {
 	struct iommu_group *group;
+	phys_addr_t phys;
 	int ret;
 
 	domain = iommu_paging_domain_alloc(dev);
 	if (IS_ERR(domain))
 		return PTR_ERR(domain);
-	ret = iommu_map(domain, addr, virt_to_phys(page), size,
+	/* The DMA API gave it an address of vmalloc(), which does not tell. */
+	phys = iommu_iova_to_phys(iommu_get_domain_for_dev(dev), addr);
+	ret = iommu_map(domain, addr, phys, PAGE_SIZE,
 			IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE, GFP_KERNEL);
 	if (ret)
 		goto err_free;
@@ -140,9 +143,9 @@ static void *domain_alloc(struct device *dev, size_t size, dma_addr_t *addr,
 	void *page = dmam_alloc_coherent(dev, size, addr, gfp);
 	int ret;
 
-	if (!page)
+	if (!page || WARN_ON(size != PAGE_SIZE))
 		return NULL;
-	ret = domain_enter(dev, *addr, page, size);
+	ret = domain_enter(dev, *addr);
 	if (ret)
 		dev_err(dev, "no domain of its own: %d\n", ret);
 	return ret ? NULL : page;

@@ -231,7 +231,7 @@ static void check_domain_part(const struct dma_buf_list *list, u64 pos, u64 leng
 	};
 	hw.unpaused = 0;
 	want = expected_of(list, pos, length);
-	ret = dma_buf_list_iommu_map(list, pos, length, (void *)&domain, IOVA,
+	ret = dma_buf_list_iommu_map(list, pos, length, SIZE_MAX, (void *)&domain, IOVA,
 				     IOMMU_READ | IOMMU_CACHE, GFP_KERNEL);
 	hw.may_warn = warn;
 	hw.unpaused = 0;

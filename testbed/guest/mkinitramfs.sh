@@ -31,6 +31,8 @@ shift $((OPTIND - 1))
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
+# Not only for root, as mktemp has it
+chmod 755 "$root"
 mkdir -p "$root/bin" "$root/lib"
 install -m 644 "$here/complaints" "$root/"
 

@@ -29,7 +29,7 @@ int netif_mp_open_rxq(struct net_device *dev, unsigned int rxq_idx,
 	return 0;
 }
 
-void netif_mp_close_rxq(struct net_device *dev, unsigned int rxq_idx,
+int netif_mp_close_rxq(struct net_device *dev, unsigned int rxq_idx,
 			const struct pp_memory_provider_params *p)
 {
 	struct netdev_rx_queue *rxq = __netif_get_rx_queue(dev, rxq_idx);
@@ -41,13 +41,14 @@ void netif_mp_close_rxq(struct net_device *dev, unsigned int rxq_idx,
 		    rxq->mp_params.mp_priv != p->mp_priv)
 			zcrx_nr_bad++;
 		memset(&rxq->mp_params, 0, sizeof(rxq->mp_params));
-		return;
+		return 0;
 	}
 	if (!mutex_is_locked(&dev->lock) || rxq->mp_params.mp_ops != p->mp_ops ||
 	    rxq->mp_params.mp_priv != p->mp_priv || !binding->mapping)
 		nr_bad++;
 	memset(&rxq->mp_params, 0, sizeof(rxq->mp_params));
 	nr_close++;
+	return 0;
 }
 
 void synchronize_net(void) { synchronize_rcu(); }

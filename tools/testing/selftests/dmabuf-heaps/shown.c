@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "p2p.h"
@@ -153,6 +154,9 @@ TEST_F(shown, reading_goes_on_while_others_are_busy)
 	for (i = 0; i < 2; i++) {
 		pid[i] = fork();
 		ASSERT_GE(pid[i], 0);
+		/* Whatever becomes of the parent */
+		if (!pid[i])
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 		while (!pid[i]) {
 			struct dma_buf_query_reach answer;
 
