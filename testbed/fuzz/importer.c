@@ -13,6 +13,7 @@
  * @prot: what has to be mapped with
  * @pos: which part of the buffer it is, in bytes
  * @size: length of it
+ * @max: longest that may be mapped at once
  * @mapped: how much of that is mapped
  * @synced: the IOMMU was told
  * @calls: number of calls that can fail
@@ -22,6 +23,7 @@ static struct {
 	int prot;
 	u64 pos;
 	u64 size;
+	u64 max;
 	u64 mapped;
 	bool synced;
 	unsigned int calls;
@@ -169,7 +171,7 @@ int dma_buf_hw_iommu_map(struct iommu_domain *to, unsigned long iova,
 	expect((void *)to == &domain && prot == domain.prot && gfp == GFP_KERNEL);
 	expect(++hw.unpaused <= MAX_UNPAUSED);
 	expect(iova == IOVA + domain.mapped && !domain.synced);
-	expect(size && size <= domain.size - domain.mapped);
+	expect(size && size <= domain.max && size <= domain.size - domain.mapped);
 	if (++domain.calls == domain.fail_at)
 		return -ENOMEM;
 	for (done = 0; done < size; done += (n << PAGE_SHIFT) - (at & ~PAGE_MASK)) {
@@ -221,20 +223,28 @@ static void check_domain_part(const struct dma_buf_list *list, u64 pos, u64 leng
 			      unsigned int fail_at)
 {
 	bool device = hw.attrs & DMA_ATTR_MMIO, warn = hw.may_warn;
+	typeof(hw.signal_at) signal_at = hw.signal_at;
+	typeof(hw.pauses) pauses = hw.pauses;
 	int want, ret;
 
 	domain = (typeof(domain)) {
 		.prot = IOMMU_READ | (device ? IOMMU_MMIO : IOMMU_CACHE),
 		.pos = pos,
 		.size = (size_t)length,
+		/* Page by page, where that does not take for ever */
+		.max = length <= 64 * PAGE_SIZE ? PAGE_SIZE : SIZE_MAX,
 		.fail_at = fail_at,
 	};
 	hw.unpaused = 0;
+	/* The signal is for mapping the buffer. */
+	hw.signal_at = 0;
 	want = expected_of(list, pos, length);
-	ret = dma_buf_list_iommu_map(list, pos, length, SIZE_MAX, (void *)&domain, IOVA,
+	ret = dma_buf_list_iommu_map(list, pos, length, domain.max, (void *)&domain, IOVA,
 				     IOMMU_READ | IOMMU_CACHE, GFP_KERNEL);
 	hw.may_warn = warn;
 	hw.unpaused = 0;
+	hw.signal_at = signal_at;
+	hw.pauses = pauses;
 	if (!want && domain.calls == domain.fail_at)
 		expect((ret == -ENOMEM || ret == -EIO) && !domain.mapped);
 	else
