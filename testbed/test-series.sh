@@ -219,7 +219,6 @@ with() { # PATCH SED-SCRIPT COMMAND...
 }
 hack() { (cd "$tree" && "$@" && git add -A && git commit -q -m "${message:-dma-buf: Hack}"); }
 message="dma-buf: Edit, add, rename and remove" hack eval '
-	sed -i s/^9$/nine/ drivers/dma-buf/new.c
 	git mv drivers/dma-buf/old.c drivers/dma-buf/older.c && sed -i s/^150$/x/ drivers/dma-buf/older.c
 	git mv include/linux/new.h include/linux/newer.h
 	git rm -q scripts/tool.sh
@@ -230,8 +229,9 @@ refused "tree: commits of somebody else's are kept" "commits that make tree did 
 refused "clean: so it does" "commits that make tree did not make" ./run clean
 check "import: of two hacked commits" ./run import
 check "import: the files give the hacked tree" eval \
-	'./run tree | grep -q "up to date: 6 commits" && [ "$(git -C "$tree" rev-parse "HEAD^{tree}")" = "$hacked" ]'
-check "import: the edit of a new file is in place" grep -qx nine drivers/dma-buf/new.c
+	'./run tree | grep -q "up to date: 7 commits" && [ "$(git -C "$tree" rev-parse "HEAD^{tree}")" = "$hacked" ]'
+check "import: a later edit of a new file is a diff" grep -qx "+more" patches/02-core/0004-dma-buf-Only-more-of-a-new-file.patch
+check "import: and not in the patch that adds it" eval 'git -C "$tree" show HEAD~1:drivers/dma-buf/third.c | cmp - <(echo new)'
 check "import: a renamed new file moves" eval '[ ! -e include/linux/new.h ] && grep -q "New-file: include/linux/newer.h" patches/01-fix/0001*'
 check "import: a kernel file's rename is a diff" eval 'grep -q "^rename to drivers/dma-buf/older.c" patches/02-core/0003* && [ ! -e drivers/dma-buf/older.c ]'
 check "import: a removal is a diff" grep -q "^deleted file mode" patches/02-core/0003*
@@ -247,14 +247,14 @@ check "series: git am applies what was hacked" eval './run series && am "$tree" 
 
 message="dma-buf: Build on the fix" hack sed -i 's/new.o/new.o later.o/' drivers/dma-buf/Makefile
 check "import: says what does not apply to what it needs" says \
-	"^warning: .*02-core/0004-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run import
+	"^warning: .*02-core/0005-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run import
 git add -A && git commit -qm "Needs another"
-refused "series: refuses that" "02-core/0004-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run series
+refused "series: refuses that" "02-core/0005-.* does not apply on Linux 7.3.9 and what 02-core needs (base)" ./run series
 sed -i 's/^Needs: base/Needs: fix/' patches/02-core/0000*
 check "series: takes it when it is named" ./run series
 check "series: and so do the mails" eval 'grep -q "^prerequisite-patch-id: $(git patch-id --stable <build/series/01-fix/0001*.patch | cut -d" " -f1)" build/series/02-core/0000*'
 check "ranges: end with the posting, on what it needs" eval 'set -- $(POSTING=core testbed/series.py ranges) && [ $# = 3 ] &&
-	[ "$(git -C "$tree" log --format=%s base.."$2")" = "dma-buf: Add the new file" ] && [ "$(git -C "$tree" rev-list --count "$2..$3")" = 4 ]'
+	[ "$(git -C "$tree" log --format=%s base.."$2")" = "dma-buf: Add the new file" ] && [ "$(git -C "$tree" rev-list --count "$2..$3")" = 5 ]'
 refused "a posting needs what is none before it" "Needs: nothing, which is no posting before it" \
 	with "$(echo patches/02-core/0000*)" 's/^Needs: fix/Needs: nothing/' ./run series
 refused "a cover letter does not say what it needs" "02-core/0000-cover-letter.txt: needed are" \
@@ -263,9 +263,9 @@ git add -A && git commit -qm "Needs: fix" && ./run tree >/dev/null
 
 empty() { git -C "$tree" commit -q --allow-empty -m "$1" -m "${2:-Text.}" -m "Needs: ${3:-base}"; }
 again() { git -C "$tree" reset -q --hard refs/made/tip; }
-reorder() { # the last two commits, and a posting for the script at the beginning
-	git -C "$tree" reset -q --hard base && empty "posting script: scripts: a script" "It is new." && git -C "$tree" cherry-pick "$1~2" &&
-		git -C "$tree" cherry-pick --allow-empty "$1~6" "$1~5" "$1~4" "$1~3"
+reorder() { # the first commits, and a posting for the script at the beginning
+	git -C "$tree" reset -q --hard base && empty "posting script: scripts: a script" "It is new." && git -C "$tree" cherry-pick "$1~3" &&
+		git -C "$tree" cherry-pick --allow-empty "$1~7" "$1~6" "$1~5" "$1~4"
 }
 check "import: a new posting, a moved and two dropped patches" eval 'reorder "$(git -C "$tree" rev-parse HEAD)" && ./run import'
 check "import: numbers follow the order, what is dropped disappears" \
@@ -327,7 +327,7 @@ refused "a named file is the kernel's" "which the base kernel has already" \
 rm drivers/dma-buf/core.c
 refused "a patch does not apply" "03-core/0001-.* does not apply on Linux 7.3.9 .*core.c:18" \
 	with "$p3" 's/^ 20$/ twenty/' ./run tree
-refused "a patch edits a new file" "edits scripts/new.sh in its diff" \
+refused "a patch edits a new file that is another one here" "cannot be taken back from the files here" \
 	with "$p3" 's,drivers/dma-buf/core.c,scripts/new.sh,g' ./run tree
 refused "a patch creates a file" "creates drivers/dma-buf/core.c in its diff" \
 	with "$p3" 's/^index .*/new file mode 100644/' ./run tree

@@ -3,6 +3,7 @@
  * What drivers that are wrong about the page list get
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
 #include <linux/kthread.h>
@@ -252,35 +253,42 @@ static void map_without_the_lock(struct buffer *b, struct dma_buf_list *list)
 	KUNIT_EXPECT_EQ(test, b->unlocked, 0);
 }
 
-struct mapper {
+struct holder {
 	struct buffer *b;
-	struct completion mapped;
+	struct completion locked;
+	struct completion unlocked;
+	bool let_go;
 };
 
-static int map_bare(void *data)
+static int hold_the_lock(void *data)
 {
-	struct mapper *mapper = data;
-	struct buffer *b = mapper->b;
-	struct dma_buf_list *list = dma_buf_list_map(b->attach, b->m->dir);
+	struct holder *holder = data;
 
-	if (!IS_ERR(list))
-		dma_buf_list_unmap(b->attach, list);
-	complete(&mapper->mapped);
+	dma_resv_lock(holder->b->dmabuf->resv, NULL);
+	complete(&holder->locked);
+	msleep(100);
+	WRITE_ONCE(holder->let_go, true);
+	dma_resv_unlock(holder->b->dmabuf->resv);
+	complete(&holder->unlocked);
 	return 0;
 }
 
 /* That somebody has the lock does not mean that the one who maps has it. */
 static void map_with_the_lock_of_another(struct buffer *b, struct dma_buf_list *list)
 {
-	struct mapper mapper = { .b = b };
+	struct holder holder = { .b = b };
 	struct kunit *test = b->m->test;
 
-	init_completion(&mapper.mapped);
-	dma_resv_lock(b->dmabuf->resv, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(map_bare, &mapper, "mapper"));
-	KUNIT_EXPECT_EQ(test, wait_for_completion_timeout(&mapper.mapped, HZ / 10), 0);
-	dma_resv_unlock(b->dmabuf->resv);
-	KUNIT_EXPECT_NE(test, wait_for_completion_timeout(&mapper.mapped, 10 * HZ), 0);
+	init_completion(&holder.locked);
+	init_completion(&holder.unlocked);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, kthread_run(hold_the_lock, &holder,
+						       "holder"));
+	wait_for_completion(&holder.locked);
+	list = dma_buf_list_map(b->attach, b->m->dir);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(holder.let_go));
+	wait_for_completion(&holder.unlocked);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	dma_buf_list_unmap(b->attach, list);
 }
 
 static const struct misuse misuses[] = {
@@ -296,8 +304,8 @@ static const struct misuse misuses[] = {
 	MISUSE(free_what_an_importer_has, .warns = 1, .once = true),
 	MISUSE(return_what_an_importer_has, .warns = 1, .once = true),
 	MISUSE(return_what_was_mapped_for_another, .warns = 1, .once = true),
-	MISUSE(map_without_the_lock, .warns = 1, .once = true),
-	MISUSE(map_with_the_lock_of_another, .warns = 1, .once = true),
+	MISUSE(map_without_the_lock, .warns = 4, .once = true),
+	MISUSE(map_with_the_lock_of_another, .warns = 2, .once = true),
 	MISUSE(map_nothing, .warns = 2),
 	MISUSE(attach_no_device, .warns = 1),
 	MISUSE(attach_to_nothing, .warns = 1),
