@@ -173,7 +173,6 @@ static inline void vfio_set_command(int vfio, __u16 bits, bool on)
 	      p2p_errno(pwrite(vfio, &command, 2, at)));
 }
 
-/* Takes the first PCI device with that ID away from its driver. */
 /* The directory of the first PCI device with this ID, returns its address in there. */
 static inline char *pci_find(const char *device, char *sysfs, size_t size)
 {
@@ -199,6 +198,7 @@ static inline char *pci_find(const char *device, char *sysfs, size_t size)
 	return bdf;
 }
 
+/* Takes the first PCI device with that ID away from its driver. */
 static inline int vfio_open_pci(const char *device, int iommufd)
 {
 	char sysfs[128], *bdf = pci_find(device, sysfs, sizeof(sysfs));

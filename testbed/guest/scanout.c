@@ -16,6 +16,7 @@
 #include <drm/drm_fourcc.h>
 #include <drm/qxl_drm.h>
 
+#define VIRTIO_GPU "0x1050"
 #define WIDTH	640
 #define HEIGHT	480
 #define SIZE	(WIDTH * HEIGHT * 4)
@@ -113,13 +114,17 @@ static void show(int card, int fd)
 	call("scanning out", card, DRM_IOCTL_MODE_SETCRTC, &crtc);
 }
 
-static void report(int fd)
+/* What was said before, and what came of it */
+static void report(int fd, const struct dma_buf_query_reach *answer)
 {
 	struct record record;
 
 	read_record(fd, &record);
-	printf("result: attach=\"%s\" memory=%s route=%s reason=\"%s\"\n",
-	       record.attach, record.memory, record.route, record.reason);
+	expect("what was said before came true",
+	       answer->memory == DMA_BUF_MEMORY_PEER &&
+	       !strcmp(p2p_reason_token(answer->reason), record.attach));
+	printf("result: ask=%s attach=\"%s\" memory=%s route=%s reason=\"%s\"\n",
+	       p2p_answer(answer), record.attach, record.memory, record.route, record.reason);
 	fflush(stdout);
 }
 
@@ -147,6 +152,8 @@ int main(int argc, char **argv)
 		{ "qxl", export_qxl },
 	};
 	const char *name = argc == 2 ? argv[1] : "";
+	struct dma_buf_query_reach answer;
+	char sysfs[128];
 	void *map;
 	size_t i;
 	int fd;
@@ -163,8 +170,10 @@ int main(int argc, char **argv)
 		die("mapping the buffer", -errno);
 	draw(map);
 
+	check("asking", p2p_ask_as_nobody(fd, pci_find(VIRTIO_GPU, sysfs, sizeof(sysfs)),
+					  0, &answer));
 	show(drm_open("virtio_gpu", NULL), fd);
-	report(fd);
+	report(fd, &answer);
 	wait_for_look();
 	return 0;
 }
