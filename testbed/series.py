@@ -5,9 +5,10 @@
 A folder patches/NN-name is one posting: a cover letter and its patches. Its last
 lines "Needs: name ..." name the postings that it builds on, or "Needs: base".
 
-A patch is one commit. What it does to files the kernel has already stands in its
+A patch is one commit. What it does to files that are there already stands in its
 diff; the files it adds stand at the top of the repository under their kernel path,
-each named by one trailer "New-file: path" in one patch. A cover letter is a commit
+as they are in the end, each named by one trailer "New-file: path" in one patch. What
+later patches do to one is taken back to get what that patch adds. A cover letter is a commit
 without changes, "posting name: subject": what follows it belongs to that posting.
 """
 import collections
