@@ -205,7 +205,8 @@ def main():
     else:
         for number, row in enumerate(rows, 1):
             word = 'not ok' if row['why'] else 'ok'
-            print(f'{word} {number} - matrix {options.kernel}: {row["name"]}')
+            why = ' # ' + ': '.join([row['why'], *row['detail']]) if row['why'] else ''
+            print(f'{word} {number} - matrix {options.kernel}: {row["name"]}{why}')
     complain(failed)
     verified = len(rows) - len(failed)
     if options.demo:

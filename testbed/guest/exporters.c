@@ -61,12 +61,7 @@ static void map_buffer(struct buffer *buf)
 
 static void export_udmabuf(const struct exporter *exporter, struct buffer *buf)
 {
-	int memfd = check("memfd", udmabuf_memfd(2 * buf->size, 0));
-
-	/* Every other page, which makes neighbours in memory unlikely. */
-	check("its pages", -posix_fallocate(memfd, 0, 2 * buf->size));
-	buf->fd = check("exporting", udmabuf_alloc(memfd, buf->size, PAGE));
-	close(memfd);
+	buf->fd = export_scattered(buf->size);
 	map_buffer(buf);
 }
 

@@ -114,6 +114,51 @@ static inline int drm_open(const char *driver, int *nr)
 	return -1;
 }
 
+/* If the CPU sees two neighbours in memory among every other page from @map on. */
+static inline bool any_neighbours(const char *map, size_t nr_pages)
+{
+	int pagemap = check("pagemap", p2p_errno(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)));
+	uint64_t entry, pfn, last = 0;
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < nr_pages; i += 2) {
+		expect("reading pagemap",
+		       pread(pagemap, &entry, sizeof(entry),
+			     ((uintptr_t)map / PAGE + i) * sizeof(entry)) == sizeof(entry));
+		pfn = entry & ((1ULL << 55) - 1);
+		expect("pagemap says where the page is", pfn);
+		found |= i && pfn == last + 1;
+		last = pfn;
+	}
+	close(pagemap);
+	return found;
+}
+
+/* A udmabuf of single pages that have no neighbours: what an importer sees is sure. */
+static inline int export_scattered(size_t size)
+{
+	int memfd, fd, tries;
+	char *map;
+
+	/* What does not fit stays as it is, for the next one to be somewhere else. */
+	for (tries = 0; tries < 32; tries++) {
+		memfd = check("memfd", udmabuf_memfd(2 * size, 0));
+		map = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE,
+			   MAP_SHARED | MAP_POPULATE, memfd, 0);
+		if (map == MAP_FAILED)
+			die("the pages of a memfd", -errno);
+		if (any_neighbours(map, 2 * size / PAGE))
+			continue;
+		munmap(map, 2 * size);
+		fd = check("exporting", udmabuf_alloc(memfd, size, PAGE));
+		close(memfd);
+		return fd;
+	}
+	die("pages without neighbours", -ENOMEM);
+	return -1;
+}
+
 /* A dma-buf of a handle, which is closed: what is left is the dma-buf. */
 static inline int drm_export(int card, uint32_t handle)
 {

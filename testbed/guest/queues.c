@@ -210,17 +210,12 @@ static bool all_gone(void)
 
 static void export_all(void)
 {
-	int memfd = check("memfd", udmabuf_memfd(2 * sizes[SCATTERED], 0));
-
 	fds[SMALL] = check("allocating",
 			   heap_alloc("default_cma_region", sizes[SMALL]));
 	fds[LARGE] = check("allocating",
 			   heap_alloc("default_cma_region", sizes[LARGE]));
-	check("its pages", -posix_fallocate(memfd, 0, 2 * sizes[SCATTERED]));
-	fds[SCATTERED] = check("exporting",
-			       udmabuf_alloc(memfd, sizes[SCATTERED], PAGE));
+	fds[SCATTERED] = export_scattered(sizes[SCATTERED]);
 	fds[NONE] = -1;
-	close(memfd);
 }
 
 /* Each case in a queue of its own. @n is what gets its memory from the DMA API. */

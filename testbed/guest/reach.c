@@ -45,10 +45,7 @@ static int export_qxl(void)
 
 static int export_udmabuf(void)
 {
-	int memfd = check("memfd", udmabuf_memfd(2 * SIZE, 0));
-
-	check("its pages", -posix_fallocate(memfd, 0, 2 * SIZE));
-	return check("exporting", udmabuf_alloc(memfd, SIZE, PAGE));
+	return export_scattered(SIZE);
 }
 
 static int export_system(void)
