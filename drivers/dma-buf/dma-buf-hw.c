@@ -134,6 +134,17 @@ bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_map);
 
+/*
+ * Where the DMA API has nothing to do for system memory, the memory of a device is at
+ * its physical address, too, as far as @dev reaches.
+ */
+bool dma_buf_hw_need_map_mmio(struct device *dev, unsigned long attrs)
+{
+	DMA_BUF_STUB(dma_buf_hw_need_map_mmio, dev, attrs);
+	return dma_need_map(dev, (attrs & ~DMA_ATTR_MMIO) | DMA_ATTR_SKIP_CPU_SYNC);
+}
+EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_map_mmio);
+
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_need_unmap, dev);

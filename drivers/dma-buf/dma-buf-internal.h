@@ -101,6 +101,7 @@ struct dma_buf_writer {
  * @peer: backed by the memory of a device, not by system memory
  * @bounced: some of it may be in bounce buffers
  * @need_unmap: the DMA API wants to hear of the end of the mapping
+ * @need_sync: there are caches to manage, or bounce buffers to copy
  * @has_pages: there are pages behind @phys
  * @dma: the DMA addresses. With DMA_BUF_ROUTE_PER_RUN each was mapped by one call
  *	of the DMA API, if at all, which undoing the mapping relies on.
@@ -126,6 +127,7 @@ struct dma_buf_list {
 	u8 peer : 1;
 	u8 bounced : 1;
 	u8 need_unmap : 1;
+	u8 need_sync : 1;
 	u8 has_pages : 1;
 	struct dma_buf_runs dma;
 	const u64 *phys;
@@ -250,6 +252,7 @@ struct dma_buf_walk {
 
 int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages);
+phys_addr_t dma_buf_walk_last(const struct dma_buf_walk *walk);
 bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev);
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts);
@@ -351,6 +354,7 @@ unsigned long dma_buf_hw_max_run(struct device *dev);
 bool dma_buf_hw_is_coherent(struct device *dev);
 bool dma_buf_hw_need_sync(struct device *dev);
 bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs);
+bool dma_buf_hw_need_map_mmio(struct device *dev, unsigned long attrs);
 bool dma_buf_hw_need_unmap(struct device *dev);
 bool dma_buf_hw_iova_alloc(struct device *dev, struct dma_iova_state *state,
 			   size_t size);

@@ -133,6 +133,19 @@ static int dma_buf_build_alloc_iova(struct dma_buf_build *build)
 	return 0;
 }
 
+/* Are the DMA addresses the physical ones, without a call of the DMA API? */
+static bool dma_buf_build_is_identity(const struct dma_buf_build *build)
+{
+	const struct dma_buf_list *list = build->list;
+
+	if (list->attrs & DMA_ATTR_MMIO)
+		return build->walk.vecs &&
+		       !dma_buf_hw_need_map_mmio(list->dev, list->attrs) &&
+		       dma_buf_hw_reaches(list->dev, dma_buf_walk_last(&build->walk));
+	return build->walk.has_pages && !list->bounced &&
+	       !dma_buf_hw_need_map(list->dev, list->attrs);
+}
+
 /* Decides how the buffer is mapped, which has one part or, if @parts, more. */
 static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 {
@@ -152,8 +165,7 @@ static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 	list->route = route;
 	if (route == DMA_BUF_ROUTE_MAP_SG)
 		return 0;
-	build->identity = build->walk.has_pages && !list->bounced &&
-			  !dma_buf_hw_need_map(list->dev, list->attrs);
+	build->identity = dma_buf_build_is_identity(build);
 	return 0;
 }
 
@@ -587,6 +599,16 @@ static int dma_buf_build_all(struct dma_buf_build *build)
 	return ret ?: dma_buf_build_finish(build);
 }
 
+/* The same for as long as it is mapped, so that a sync only has to look at a bit. */
+static bool dma_buf_list_needs_sync(const struct dma_buf_list *list)
+{
+	if (list->attrs & DMA_ATTR_MMIO || list->route == DMA_BUF_ROUTE_PHYS)
+		return false;
+	if (list->route == DMA_BUF_ROUTE_MAP_SG)
+		return dma_buf_hw_need_sync(list->dev);
+	return list->bounced || !dma_buf_hw_is_coherent(list->dev);
+}
+
 /*
  * Maps @memory in the one way that @attrs ask for. Sets @refused if the DMA API does
  * not, so that another way may be worth a try.
@@ -621,6 +643,7 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 	dma_buf_build_hand_over(&build);
 	list->need_unmap = build.nruns && !build.identity &&
 			   dma_buf_hw_need_unmap(list->dev);
+	list->need_sync = dma_buf_list_needs_sync(list);
 	*refused = build.refused;
 	if (ret) {
 		dma_buf_list_discard(list);

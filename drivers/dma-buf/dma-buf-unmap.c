@@ -10,12 +10,6 @@
 
 #include "dma-buf-internal.h"
 
-static bool dma_buf_list_skip_sync(const struct dma_buf_list *list)
-{
-	return list->attrs & DMA_ATTR_MMIO || list->route == DMA_BUF_ROUTE_PHYS ||
-	       !dma_buf_hw_need_sync(list->dev);
-}
-
 static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
 				   enum dma_data_direction dir, bool for_cpu)
 {
@@ -45,7 +39,7 @@ static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
 void dma_buf_list_sync(const struct dma_buf_list *list,
 		       enum dma_data_direction dir, bool for_cpu)
 {
-	if (dma_buf_list_skip_sync(list))
+	if (!list->need_sync)
 		return;
 
 	/*

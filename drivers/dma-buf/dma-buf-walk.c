@@ -320,6 +320,17 @@ int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
 	return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_VECS, partial, npages);
 }
 
+/* The highest address of all ranges, or zero */
+phys_addr_t dma_buf_walk_last(const struct dma_buf_walk *walk)
+{
+	phys_addr_t last = 0;
+	unsigned long i;
+
+	for (i = 0; walk->vecs && i < walk->nr; i++)
+		last = max(last, walk->vecs[i].paddr + walk->vecs[i].len - 1);
+	return last;
+}
+
 /* Does @dev reach all ranges through the host bridge? */
 bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev)
 {

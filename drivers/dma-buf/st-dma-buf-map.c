@@ -72,13 +72,36 @@ static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->need_map_calls, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
 
-	/* That holds for system memory only, whatever else the CPU caches. */
-	m->attrs = DMA_ATTR_MMIO;
-	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
-	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
+	/* It may hold for what else the CPU caches, but nobody says so. */
 	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
 	buffer_check(m, BUFFER_COHERENT, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
+}
+
+static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	m->need_map = false;
+	m->attrs = DMA_ATTR_MMIO;
+	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->need_map_calls, 1);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
+	/* Nobody looked how far these go. */
+	buffer_check(m, BUFFER_TABLE, model_ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
+
+	/* The last page of the last run is not. */
+	m->mask = model_bar[2].paddr + model_bar[2].len - PAGE_SIZE - 1;
+	buffer_init(&b, m, BUFFER_PHYS, model_bar, 3);
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(list));
 	KUNIT_EXPECT_EQ(test, m->map_calls, 6);
+	buffer_expect_unmapped(&b);
+	buffer_put(&b);
 }
 
 /* Addresses may begin to differ anywhere, here once the list has no room left. */
@@ -647,6 +670,9 @@ static void coherent_device_that_reaches_all_needs_no_mapping(struct kunit *test
 			!dma_buf_hw_need_map(m->dev, DMA_ATTR_NO_BOUNCE));
 	KUNIT_EXPECT_TRUE(test, dma_buf_hw_need_map(m->dev, DMA_ATTR_MMIO));
 	KUNIT_EXPECT_TRUE(test, dma_buf_hw_need_map(m->dev, DMA_ATTR_CC_SHARED));
+	kunit_deactivate_static_stub(test, dma_buf_hw_need_map_mmio);
+	KUNIT_EXPECT_EQ(test, never,
+			!dma_buf_hw_need_map_mmio(m->dev, DMA_ATTR_MMIO));
 	*m->dev->dma_mask = PAGE_SIZE - 1;
 	KUNIT_EXPECT_TRUE(test, dma_buf_hw_need_map(m->dev, 0));
 	*m->dev->dma_mask = DMA_BIT_MASK(64);
@@ -661,6 +687,7 @@ static struct kunit_case dma_buf_map_cases[] = {
 	KUNIT_CASE(mmio_is_never_cut),
 	KUNIT_CASE(what_needs_no_unmapping_is_not_unmapped),
 	KUNIT_CASE(where_mapping_is_the_identity_none_is_made),
+	KUNIT_CASE(memory_of_a_device_is_mapped_unless_all_is_in_reach),
 	KUNIT_CASE(offset_of_the_first_run_is_not_that_of_all),
 	KUNIT_CASE(runs_may_not_be_runs_for_the_device),
 	KUNIT_CASE(failed_mapping_unmaps_what_was_mapped),

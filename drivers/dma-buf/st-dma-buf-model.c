@@ -181,6 +181,16 @@ static bool model_need_map(struct device *dev, unsigned long attrs)
 	return m->need_map || m->iommu || attrs & DMA_ATTR_MMIO;
 }
 
+static bool model_need_map_mmio(struct device *dev, unsigned long attrs)
+{
+	struct model *m = model_get();
+
+	model_expect_made_with(m, dev, m->dir, attrs);
+	KUNIT_EXPECT_TRUE(m->test, attrs & DMA_ATTR_MMIO);
+	m->need_map_calls++;
+	return m->need_map || m->iommu || m->map_ops;
+}
+
 static bool model_need_unmap(struct device *dev)
 {
 	return model_get()->need_unmap;
@@ -714,6 +724,7 @@ static void model_install(struct kunit *test)
 	MODEL_STUB(is_coherent);
 	MODEL_STUB(need_sync);
 	MODEL_STUB(need_map);
+	MODEL_STUB(need_map_mmio);
 	MODEL_STUB(need_unmap);
 	MODEL_STUB(iova_alloc);
 	MODEL_STUB(iova_link_vec);

@@ -54,6 +54,7 @@ static void each_run_is_synced_once(struct kunit *test)
 {
 	struct model *m = test->priv;
 
+	m->coherent = false;
 	expect_syncs(m, BUFFER_RUNS, model_ram(m), 3, 3);
 	m->dir = DMA_FROM_DEVICE;
 	expect_syncs(m, BUFFER_PAGES, model_ram(m), 3, 3);
@@ -72,6 +73,12 @@ static void device_that_needs_no_sync_costs_nothing(struct kunit *test)
 	expect_syncs(m, machine->kind, machine->kind == BUFFER_BAR ? model_bar :
 		     model_ram(m), 3, 0);
 	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 0);
+}
+
+/* Another buffer was bounced for it, so the DMA API would look at each call. */
+static void list_that_is_not_bounced_needs_no_sync(struct kunit *test)
+{
+	expect_syncs(test->priv, BUFFER_RUNS, model_ram(test->priv), 3, 0);
 }
 
 static void iova_is_synced_run_by_run(struct kunit *test)
@@ -206,6 +213,7 @@ static void cpu_access_syncs_every_mapping(struct kunit *test)
 	struct sg_table *sgt;
 	struct buffer b;
 
+	m->coherent = false;
 	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
 	b.syncs = true;
 	buffer_attach(&b);
@@ -317,6 +325,7 @@ static void device_is_waited_for_before_the_sync(struct kunit *test)
 	INIT_DELAYED_WORK(&late->work, late_work);
 	dma_fence_init(&late->fence, &late_ops, NULL, 0, 0);
 
+	m->coherent = false;
 	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
 	b.syncs = true;
 	buffer_attach(&b);
@@ -340,6 +349,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(each_run_is_synced_once),
 	KUNIT_CASE_PARAM(device_that_needs_no_sync_costs_nothing,
 			 model_machine_gen_params),
+	KUNIT_CASE(list_that_is_not_bounced_needs_no_sync),
 	KUNIT_CASE(iova_is_synced_run_by_run),
 	KUNIT_CASE(runs_behind_an_iova_are_kept_if_need_be),
 	KUNIT_CASE(unmapping_an_iova_syncs_run_by_run),
