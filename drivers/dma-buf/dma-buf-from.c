@@ -13,10 +13,10 @@
 #include "dma-buf-internal.h"
 
 /*
- * Bouncing is no way to share memory: the device and all others see different
- * bytes until somebody copies. That is done around CPU accesses, if the exporter
- * says so, and when the mapping ends. A driver that maps memory of its own syncs
- * it itself.
+ * Memory that is bounced is not shared: the device and all others see different
+ * data until somebody copies it. The core copies around CPU accesses, if the
+ * exporter has set sync_mappings, and when the mapping ends. A driver that maps its
+ * own memory syncs it itself.
  */
 static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 			       unsigned long attrs)
@@ -24,7 +24,7 @@ static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE) ||
 	    dma_buf_is_phys(attach))
 		return false;
-	/* Without a limit there is nothing to bounce with. */
+	/* If the size of mappings is not limited, nothing is bounced. */
 	if (dma_buf_hw_max_mapping_size(attach->dev) == SIZE_MAX)
 		return false;
 	if (!attach->dmabuf)
@@ -48,8 +48,9 @@ dma_buf_refusal_reason(const struct dma_buf_attachment *attach,
 }
 
 /*
- * Maps @memory for the device of @attach. What would have to be bounced is tried
- * again in another way, if there is one, or its reason is noted.
+ * Maps @memory for the device of @attach, first without bouncing. If that is
+ * refused, maps it with bounce buffers where the exporter allows these, or records
+ * the reason.
  */
 static struct dma_buf_list *
 dma_buf_list_build(struct dma_buf_attachment *attach,
@@ -68,8 +69,8 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 	may_bounce = dma_buf_may_bounce(attach, attrs);
 
 	/*
-	 * Who shares the memory takes turns by the fences of the buffer, so
-	 * dma-debug has nothing to say about a cache line that is mapped twice.
+	 * Accesses of several devices are ordered by the fences of the buffer,
+	 * so dma-debug need not warn that a cache line is mapped twice.
 	 */
 	attrs |= DMA_ATTR_DEBUGGING_IGNORE_CACHELINES;
 	/* A failure is expected, and handled. */
@@ -216,8 +217,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
  * @dir: direction of the DMA
  * @attrs: DMA_ATTR_* of the allocation
  *
- * Caches are left alone, the memory is coherent. It is not bounced, because @owner would
- * keep using the memory itself. It may come from a pool that has no struct page.
+ * No caches are managed, because the memory is coherent. It is not bounced, because
+ * @owner continues to use the memory itself. It may come from a pool without struct
+ * pages.
  *
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the memory would have to be
@@ -259,9 +261,9 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
  * @dir: direction of the DMA
  * @attrs: more DMA_ATTR_* of the mapping, DMA_ATTR_MMIO is implied
  *
- * What dma_map_resource() was for. The memory is never bounced and its caches are
- * left alone, so it is for what the CPU does not cache, or caches coherently with
- * all devices. What has pages of system memory goes to dma_buf_list_from_runs().
+ * Replaces dma_map_resource(). The memory is never bounced, and no caches are managed:
+ * it must be memory that the CPU does not cache, or caches coherently with all
+ * devices. For memory that has pages use dma_buf_list_from_runs().
  *
  * Not for the BAR of a PCI device, use dma_buf_list_from_bar() for that: it knows
  * whether the peer can reach it.
@@ -281,7 +283,7 @@ dma_buf_list_from_phys(struct dma_buf_attachment *attach,
 		.walk = { .vecs = ranges, .nr = nr_ranges },
 	};
 
-	/* Without it a device that does not reach the memory gets a copy of it. */
+	/* DMA_ATTR_MMIO, or the memory could be bounced. */
 	return dma_buf_list_from_ranges(attach, &memory, dir,
 					attrs | DMA_ATTR_MMIO);
 }
@@ -324,7 +326,7 @@ dma_buf_list_from_bar(struct dma_buf_attachment *attach,
 	if (!attach->peer2peer)
 		return ERR_PTR(-EREMOTEIO);
 
-	/* The decision at attach was for one device, it holds for no other. */
+	/* The decision at attach was made for the device of this provider only. */
 	if (WARN_ON_ONCE(!dma_buf_is_phys(attach) &&
 			 (!provider || provider->owner != attach->p2p.owner)))
 		return ERR_PTR(-EINVAL);

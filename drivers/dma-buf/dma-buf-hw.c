@@ -63,8 +63,8 @@ bool dma_buf_hw_has_map_ops(struct device *dev)
 {
 	DMA_BUF_STUB(dma_buf_hw_has_map_ops, dev);
 	/*
-	 * This is what the function tells; its name only says what its first
-	 * callers wanted to know. Without HAS_DMA it is always false.
+	 * dma_pci_p2pdma_supported() tells whether the device has dma_map_ops,
+	 * despite its name. Without HAS_DMA it is always false.
 	 */
 	return IS_ENABLED(CONFIG_HAS_DMA) && !dma_pci_p2pdma_supported(dev);
 }
@@ -102,9 +102,9 @@ bool dma_buf_hw_reaches(struct device *dev, phys_addr_t last)
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_reaches);
 
 /*
- * The longest run of system memory, in pages, that is contiguous for a device
- * because it is for the CPU. Contiguous memory of a Xen PV guest need not be
- * contiguous in the memory of the machine, and would be bounced to become so.
+ * The longest run of system memory, in pages, for which contiguous for the CPU
+ * means contiguous for the device. In a Xen PV guest that is one page: more need
+ * not be contiguous in machine memory, and would be bounced to become so.
  */
 unsigned long dma_buf_hw_max_run(struct device *dev)
 {
@@ -135,8 +135,8 @@ bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_map);
 
 /*
- * Where the DMA API has nothing to do for system memory, the memory of a device is at
- * its physical address, too, as far as @dev reaches.
+ * If the DMA API has nothing to do for system memory, then the DMA address of device
+ * memory is its physical address as well, as far as @dev reaches it.
  */
 bool dma_buf_hw_need_map_mmio(struct device *dev, unsigned long attrs)
 {

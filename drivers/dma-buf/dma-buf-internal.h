@@ -20,8 +20,8 @@ struct dma_buf_query_reach;
 struct seq_file;
 
 /*
- * Only the KUnit test of dma-buf needs to replace calls and to see inside. A
- * kernel that has KUnit for the sake of others does not pay for it.
+ * Only the KUnit tests of dma-buf replace these calls. Kernels that have KUnit for
+ * other tests do not pay for it.
  */
 #if IS_ENABLED(CONFIG_DMABUF_KUNIT_TEST)
 #define DMA_BUF_STUB(real_fn_name, args...) \
@@ -100,17 +100,17 @@ struct dma_buf_writer {
  * @reason: why the buffer is where it is, an enum dma_buf_p2p_reason
  * @peer: backed by the memory of a device, not by system memory
  * @bounced: some of it may be in bounce buffers
- * @need_unmap: the DMA API wants to hear of the end of the mapping
+ * @need_unmap: the DMA API has to be called to unmap it
  * @need_sync: there are caches to manage, or bounce buffers to copy
  * @has_pages: there are pages behind @phys
  * @dma: the DMA addresses. With DMA_BUF_ROUTE_PER_RUN each was mapped by one call
  *	of the DMA API, if at all, which undoing the mapping relies on.
- * @phys: the physical runs behind them, or NULL if nobody needs these. Often the
- *	DMA addresses differ from them by the same offset throughout, and these
- *	are the words of @dma.
+ * @phys: the physical runs behind them, or NULL if nobody needs these. Often all
+ *	DMA addresses differ from them by the same offset; then this points to the
+ *	words of @dma.
  * @dma_blocks: blocks of @dma
  * @phys_blocks: blocks of @phys, if it has its own
- * @one: room for @dma where there is next to nothing to store
+ * @one: the words of @dma if one or two are enough
  * @iova: the IOVA range, DMA_BUF_ROUTE_IOVA only
  * @sgt: the table behind the list, DMA_BUF_ROUTE_MAP_SG only
  *
@@ -140,7 +140,7 @@ struct dma_buf_list {
 	};
 };
 
-/* Is it for somebody who maps it into an IOMMU domain, and has no device? */
+/* Is the importer one without a device, that maps into an IOMMU domain? */
 static inline bool dma_buf_is_phys(const struct dma_buf_attachment *attach)
 {
 	return attach->importer_ops && attach->importer_ops->phys_only;
@@ -153,8 +153,8 @@ static inline bool dma_buf_list_is_device(const struct dma_buf_list *list)
 }
 
 /*
- * No device was given the addresses, so the bounce buffers only have older data than
- * the memory. Copying it back would overwrite what others have written since.
+ * No device got the addresses, so the data in the bounce buffers is older than the
+ * memory. Copying it back would overwrite what others have written since.
  */
 static inline void dma_buf_list_discard(struct dma_buf_list *list)
 {
@@ -302,7 +302,7 @@ void dma_buf_list_set(struct dma_buf_list *list,
 		      const struct dma_buf_writer *writer, u64 offset);
 void dma_buf_list_release(struct dma_buf_list *list);
 
-/* So many runs at a time, about as many as are mapped at a time. */
+/* Number of runs after which to reschedule, about a block of the list */
 #define DMA_BUF_BATCH	512
 
 void dma_buf_list_sync(const struct dma_buf_list *list,

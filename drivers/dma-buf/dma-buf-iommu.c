@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Maps what is behind a list into an IOMMU domain of an importer's own
+ * Maps the physical runs of a list into an IOMMU domain of the importer
  */
 #include <linux/bug.h>
 #include <linux/err.h>
@@ -28,7 +28,7 @@ static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
 
 		if (!(++i % DMA_BUF_BATCH)) {
 			cond_resched();
-			/* How many runs there are may be up to userspace. */
+			/* Userspace may choose the number of runs. */
 			if (fatal_signal_pending(current))
 				return -EINTR;
 		}
@@ -69,19 +69,19 @@ static int dma_buf_iommu_map_runs(const struct dma_buf_list *list, u64 offset,
  *	and IOMMU_CACHE is not, whatever @prot says.
  * @gfp: how to allocate page tables
  *
- * For devices that translate by a domain of their own and not by that of the DMA API.
- * What is behind the list stays with the core: no physical address leaves it, and the
- * exporter does not see @domain. It does not matter if there are pages.
+ * For devices that use an IOMMU domain of their own and not that of the DMA API.
+ * No physical address leaves the core, and the exporter does not see @domain. The
+ * memory need not have pages.
  *
  * @list has to stay mapped until after iommu_unmap(). An importer with
- * &dma_buf_attach_ops.invalidate_mappings unmaps from @domain in there, before
- * dma_buf_list_unmap().
+ * &dma_buf_attach_ops.invalidate_mappings calls iommu_unmap() in that callback,
+ * before dma_buf_list_unmap().
  *
  * Context: May sleep.
  * Return: 0, and iommu_unmap(@domain, @iova, @size) undoes it; -EINVAL for no bytes
- * or some beyond the end of @list; -EINTR if the caller was killed meanwhile; -EREMOTEIO if the device would not get to the
- * memory by @domain, since it is behind a switch that turns its transfers round, or if
- * the list is of bounce buffers, which would be copied over the memory; or what
+ * or some beyond the end of @list; -EINTR if the caller was killed meanwhile;
+ * -EREMOTEIO if a switch turns the transfers round, so that @domain is not used, or if
+ * the list is bounced, since unmapping it would overwrite the memory; or what
  * iommu_map() returns. Nothing is left mapped after an error.
  */
 int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
@@ -101,7 +101,7 @@ int dma_buf_list_iommu_map(const struct dma_buf_list *list, u64 offset,
 		return -EINVAL;
 	if (list->route == DMA_BUF_ROUTE_BUS_ADDR || list->bounced)
 		return -EREMOTEIO;
-	/* Or it would work until there is an IOMMU. */
+	/* Warn on all machines, not only on those where an IOMMU is in use. */
 	if (WARN_ON_ONCE(!list->phys))
 		return -EINVAL;
 

@@ -14,9 +14,9 @@
 #include "dma-buf-internal.h"
 
 /*
- * A block ends with a link of three words. It is never larger than the smallest
- * page there is: larger ones would mean longer pauses between two blocks, and
- * more room that is not used.
+ * A block ends with a link of three words. It is at most 4 KiB, whatever the page
+ * size: with larger blocks the engine would reschedule less often, and waste more
+ * memory.
  */
 #define DMA_BUF_LINK_WORDS	3UL
 #define DMA_BUF_BLOCK_MAX	((SZ_4K - sizeof(struct dma_buf_block)) / \
@@ -186,8 +186,8 @@ void dma_buf_list_release(struct dma_buf_list *list)
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_release);
 
 /*
- * The DMA addresses, for the functions of the cursor. What was not mapped has none:
- * physical ones must not be taken for that.
+ * The DMA addresses, for the functions of the cursor. A list that is not mapped for a
+ * device has none: its physical addresses must not be taken for DMA addresses.
  */
 const struct dma_buf_runs *dma_buf_list_runs(const struct dma_buf_list *list)
 {
@@ -282,8 +282,8 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
 /*
- * Starts to read the DMA addresses of @list together with its physical runs. Of the
- * memory of a peer these are no matter: it has no pages and no caches.
+ * Starts to read the DMA addresses of @list together with its physical runs. For the
+ * memory of a peer the runs are ignored: it has neither pages nor caches.
  */
 void dma_buf_pairs_init(struct dma_buf_pairs *pairs,
 			const struct dma_buf_list *list)
@@ -408,11 +408,12 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_copy_addrs, "DMA_BUF");
 /**
  * dma_buf_list_contiguous - the one address of a buffer
  * @list: the list
- * @size: how many bytes there have to be from the start of the list on, not zero
+ * @size: number of bytes from the start of the list that have to be contiguous, not
+ *	zero
  * @addr: where to put their DMA address
  *
- * For importers whose device takes one address and no more. Behind an IOMMU most
- * buffers have one, however scattered they are in memory.
+ * For importers whose device takes a single address. Behind an IOMMU most buffers
+ * have one, even if they are scattered in memory.
  *
  * Context: Any, as long as @list stays mapped.
  * Return: 0, or -EINVAL if the list is shorter than @size or has a gap before
@@ -435,17 +436,18 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_contiguous, "DMA_BUF");
 /**
  * dma_buf_list_contiguous_phys - the one physical address of a buffer
  * @list: list of the buffer, for which dma_buf_keep_runs() was called
- * @size: how many bytes there have to be from the start of the list on, not zero
+ * @size: number of bytes from the start of the list that have to be contiguous, not
+ *	zero
  * @phys: where to put their physical address
  *
- * For a hypervisor that is told to give the memory to another virtual machine, and
- * for nothing else: a device gets DMA addresses.
+ * Only for a call that tells the hypervisor to give the memory to another virtual
+ * machine. Devices get DMA addresses.
  *
  * Context: Any, as long as @list stays mapped.
  * Return: 0; -EINVAL if the list is shorter than @size or has a gap before that;
- * -EREMOTEIO if it is the memory of a device, or of bounce buffers, which would be
- * copied over memory that is somebody else's by then. @phys is left alone after an
- * error.
+ * -EREMOTEIO if it is the memory of a device, or if it is bounced: unmapping would
+ * write to memory that belongs to the other virtual machine. @phys is left alone
+ * after an error.
  */
 int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
 				 phys_addr_t *phys)
@@ -458,7 +460,7 @@ int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
 		return -EINVAL;
 	if (dma_buf_list_is_device(list) || list->bounced)
 		return -EREMOTEIO;
-	/* Or it would work until there is an IOMMU. */
+	/* Warn on all machines, not only on those where an IOMMU is in use. */
 	if (WARN_ON_ONCE(!word))
 		return -EINVAL;
 
@@ -485,8 +487,8 @@ EXPORT_SYMBOL_FOR_MODULES(dma_buf_list_contiguous_phys, "fastrpc,dmabuf_kunit");
  * @max: longest segment that the device takes, in bytes; zero for any length.
  *	With a power of two, what follows a cut is aligned as well as what is cut.
  *
- * What of the part lies beyond the end of @list is not there: the segments end
- * early. Whoever needs all of it compares with dma_buf_list_npages() before.
+ * If the part extends beyond the end of @list, the segments end at the end of the
+ * list. Importers that need all of it check dma_buf_list_npages() first.
  *
  * .. code-block:: c
  *

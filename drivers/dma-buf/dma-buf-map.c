@@ -2,9 +2,9 @@
 /*
  * Maps what backs a buffer for a device and lists the result
  *
- * How it is mapped is decided once for each list. Then runs are read and mapped one
- * block at a time, so that what was read is still in the cache when it is mapped. The
- * two loops are separate, so that each fits into registers.
+ * The route is chosen once for each list. Then runs are read and mapped one block at
+ * a time, so that they are still in the cache when they are mapped. Reading and
+ * mapping are separate loops, so that the variables of each fit into registers.
  */
 #include <linux/align.h>
 #include <linux/err.h>
@@ -17,7 +17,7 @@
 
 #include "dma-buf-internal.h"
 
-/* So many runs are linked to an IOVA at a time, a page of 4 KiB full of them. */
+/* Number of runs that are linked to an IOVA with one call: 4 KiB of them */
 #define DMA_BUF_LINK_BATCH	(SZ_4K / sizeof(struct phys_vec))
 
 /*
@@ -48,8 +48,8 @@ EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_map_phys);
  * @max_pages: longest run that one call of the DMA API takes
  * @identity: there is nothing to call, DMA addresses are physical ones
  * @wants_runs: whoever the list is for wants the physical runs
- * @keep_phys: they are wanted when all is mapped, by whomever
- * @linear: there is such an @offset, so far
+ * @keep_phys: the physical runs are still needed when all is mapped
+ * @linear: all DMA addresses so far have the same @offset
  * @refused: the DMA API did not map it in this way
  */
 struct dma_buf_build {
@@ -73,8 +73,8 @@ struct dma_buf_build {
 };
 
 /*
- * The longest run that one call of the DMA API takes. Where it may bounce, the
- * size of a bounce buffer is limited.
+ * The longest run that one call of the DMA API takes. If the DMA API may bounce, that
+ * is limited by the size of a bounce buffer.
  */
 static unsigned long dma_buf_build_max_pages(const struct dma_buf_build *build)
 {
@@ -107,8 +107,8 @@ static bool dma_buf_wants_iova(struct device *dev, unsigned long attrs)
 }
 
 /*
- * How memory is mapped for @dev that is not reached by bus addresses: @has_pages, if it
- * is system memory, in several @parts or just one.
+ * How memory is mapped for @dev, unless by bus addresses. @has_pages: it is system
+ * memory. @parts: it has more than one part.
  */
 enum dma_buf_route dma_buf_route_pick(struct device *dev, unsigned long attrs,
 				      bool has_pages, bool parts)
@@ -146,7 +146,7 @@ static bool dma_buf_build_is_identity(const struct dma_buf_build *build)
 	       !dma_buf_hw_need_map(list->dev, list->attrs);
 }
 
-/* Decides how the buffer is mapped, which has one part or, if @parts, more. */
+/* Chooses the route. @parts: the buffer has more than one part. */
 static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 {
 	struct dma_buf_list *list = build->list;
@@ -170,9 +170,9 @@ static int dma_buf_build_pick_route(struct dma_buf_build *build, bool parts)
 }
 
 /*
- * Most of the time the physical runs and the DMA addresses share their words.
- * Where they do not, few need both: importers with an sg_table or an IOMMU domain of
- * their own, and managing the caches behind one IOVA. For all others a scattered
+ * Most of the time the physical runs and the DMA addresses share their words. If they
+ * do not, both are needed only for importers with an sg_table or an IOMMU domain of
+ * their own, and to manage the caches behind an IOVA. For all others a scattered
  * buffer behind an IOMMU is one word.
  */
 static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
@@ -214,13 +214,13 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 		return -EIO;
 
 	/*
-	 * The room in the list is for what becomes the DMA addresses, and until
-	 * then for what is not kept. No walk has more runs than elements, but
-	 * for those that are cut.
+	 * The room in the list itself is for the DMA addresses. If the physical
+	 * runs are not kept, they are stored there until then. There are no more
+	 * runs than elements, except for runs that are cut.
 	 */
 	expect = min(walk->nr + build->npages / build->max_pages, build->npages);
 	here = !build->keep_phys || list->route == DMA_BUF_ROUTE_PER_RUN;
-	/* As many as there is room for are linked at a time. */
+	/* Read into a block, to have many runs to link with one call. */
 	if (list->route == DMA_BUF_ROUTE_IOVA && expect > ARRAY_SIZE(list->one))
 		here = false;
 	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
@@ -236,8 +236,8 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 
 /*
  * The DMA API does not check bus addresses, and a device that cannot reach one
- * would truncate it. The limits of the host bridge do not apply: this traffic does not
- * pass it.
+ * would truncate it. The limits of the host bridge do not apply, because this traffic
+ * does not reach it.
  */
 static int dma_buf_map_bus_addr(struct dma_buf_build *build,
 				struct dma_buf_run run)
@@ -255,9 +255,9 @@ static int dma_buf_map_error(struct dma_buf_build *build)
 	const struct dma_buf_list *list = build->list;
 
 	/*
-	 * No amount of memory makes a device see what lies beyond its mask. With
-	 * an IOMMU it is the addresses that ran out, and else it is the room in
-	 * the bounce buffers.
+	 * The memory is out of reach only if it lies beyond the mask of the
+	 * device. Otherwise there are no IOVAs left, or no bounce buffers, and
+	 * the mapping may succeed later.
 	 */
 	build->refused = true;
 	return list->bounced || dma_buf_hw_merge_boundary(list->dev) ?
@@ -328,14 +328,14 @@ static __always_inline int dma_buf_map_run(struct dma_buf_build *build,
 		return 0;
 
 	ret = dma_buf_build_add_addr(build, run, addr);
-	/* It is not in the list yet, so nothing else unmaps it. */
+	/* Not in the list yet, so the error path does not unmap it. */
 	if (ret && dma_buf_hw_need_unmap(list->dev))
 		dma_buf_hw_unmap_phys(list->dev, addr, len, list->dir,
 				      list->attrs | DMA_ATTR_SKIP_CPU_SYNC);
 	return ret;
 }
 
-/* Maps what was read. @route is known when compiling. */
+/* Maps the runs that were read. @route is a compile-time constant. */
 static __always_inline int dma_buf_build_map_by(struct dma_buf_build *build,
 						enum dma_buf_route route)
 {
@@ -398,7 +398,7 @@ static int dma_buf_build_map(struct dma_buf_build *build)
 
 	switch (build->list->route) {
 	case DMA_BUF_ROUTE_PER_RUN:
-		/* That is said of all memory but what is beyond it. */
+		/* This holds for all memory of the page allocator. */
 		if (likely(build->identity && !build->walk.generic))
 			break;
 		return dma_buf_build_map_by(build, DMA_BUF_ROUTE_PER_RUN);
@@ -415,7 +415,7 @@ static int dma_buf_build_map(struct dma_buf_build *build)
 		break;
 	}
 
-	/* Nothing to call, or all at once when the runs are known. */
+	/* Nothing to call, or dma_map_sgtable() maps all runs at the end. */
 	build->next = build->phys.pos;
 	build->nruns = build->phys.nruns;
 	build->done = build->phys.npages;
@@ -448,7 +448,7 @@ static int dma_buf_build_take_addrs(struct dma_buf_build *build,
 	return 0;
 }
 
-/* Of those with dma_map_ops only Xen has bounce buffers, of a limited size. */
+/* The only dma_map_ops with bounce buffers are those of Xen. */
 static int dma_buf_map_sg_error(struct dma_buf_build *build, int error)
 {
 	if (error != -EIO || build->list->bounced ||
@@ -519,7 +519,7 @@ static int dma_buf_build_finish(struct dma_buf_build *build)
 	}
 }
 
-/* Gives the list what was built, for readers or for taking it back. */
+/* Stores in the list what was mapped, for readers or to unmap it. */
 static void dma_buf_build_hand_over(struct dma_buf_build *build)
 {
 	struct dma_buf_list *list = build->list;
@@ -557,14 +557,14 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 	}
 }
 
-/* For a long buffer, let others run, and stop if the task is being killed. */
+/* Called after each block: reschedules, and stops if the task is killed. */
 static int dma_buf_build_pause(void)
 {
 	cond_resched();
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
-/* The next runs, of which a block has no more than a few hundred. */
+/* Reads and maps the next block of runs, a few hundred at most. */
 static int dma_buf_build_some(struct dma_buf_build *build)
 {
 	int ret = dma_buf_walk_read(&build->walk, build->max_pages, &build->phys);
@@ -572,7 +572,7 @@ static int dma_buf_build_some(struct dma_buf_build *build)
 	if (ret)
 		return ret;
 
-	/* All that was read before is mapped, so it may be moved. */
+	/* All runs that were read are mapped, so they may be moved. */
 	if (build->next == build->phys.pos) {
 		ret = dma_buf_writer_grow(&build->phys);
 		build->next = build->phys.pos;
@@ -599,7 +599,7 @@ static int dma_buf_build_all(struct dma_buf_build *build)
 	return ret ?: dma_buf_build_finish(build);
 }
 
-/* The same for as long as it is mapped, so that a sync only has to look at a bit. */
+/* Does not change while the list is mapped, so a sync only has to test a bit. */
 static bool dma_buf_list_needs_sync(const struct dma_buf_list *list)
 {
 	if (list->attrs & DMA_ATTR_MMIO || list->route == DMA_BUF_ROUTE_PHYS)
@@ -610,8 +610,8 @@ static bool dma_buf_list_needs_sync(const struct dma_buf_list *list)
 }
 
 /*
- * Maps @memory in the one way that @attrs ask for. Sets @refused if the DMA API does
- * not, so that another way may be worth a try.
+ * Maps @memory with @attrs. Sets @refused if the DMA API refused that, so that the
+ * caller may try again with other attributes.
  */
 struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 					const struct dma_buf_memory *memory,

@@ -142,8 +142,8 @@ static bool dma_buf_p2p_reachable(enum dma_buf_p2p_reason reason)
 
 /*
  * p2pdma walks up from a client until it finds a PCI device, but the DMA API
- * maps for the device it is given. Only where the two are the same does the
- * answer of the one hold for the addresses of the other.
+ * maps for the device it is given. The answer of p2pdma is valid for the mapping
+ * only if both are the same device.
  */
 static enum dma_buf_p2p_reason
 dma_buf_p2p_ask_topology(struct dma_buf_attachment *attach,
@@ -152,9 +152,9 @@ dma_buf_p2p_ask_topology(struct dma_buf_attachment *attach,
 	if (!dma_buf_hw_is_pci(attach->dev))
 		return DMA_BUF_P2P_NOT_PCI;
 	/*
-	 * The distance first: it looks at the bridges as they are now, and
-	 * leaves what it found for the map type, which would otherwise be an
-	 * answer from before somebody changed ACS or plugged a device.
+	 * Ask for the distance first: it looks at the bridges as they are now, and
+	 * stores the map type. Otherwise the map type may be an old one, from before
+	 * ACS was changed or a device was plugged.
 	 */
 	if (dma_buf_hw_p2p_distance(to_pci_dev(provider->owner),
 				    attach->dev) < 0)
@@ -190,7 +190,7 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 		return DMA_BUF_P2P_EXPORTER;
 
 	reason = ops->peer2peer(attach, &provider);
-	/* Not for the exporter to say. */
+	/* The core decides that, not the exporter. */
 	if (WARN_ON_ONCE(reason == DMA_BUF_P2P_PHYS))
 		return DMA_BUF_P2P_VETO;
 	if (reason != DMA_BUF_P2P_OK)
@@ -206,11 +206,11 @@ dma_buf_p2p_decide(struct dma_buf_attachment *attach)
 
 /*
  * Called once for each attachment, before the exporter's attach(). Returns an error
- * if that is not worth calling.
+ * if the importer is refused.
  */
 int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
 {
-	/* The provider is there until this is given back. */
+	/* The provider cannot go away while this is held. */
 	mutex_lock(&attach->dmabuf->offer_lock);
 	attach->p2p.reason = dma_buf_p2p_decide(attach);
 	mutex_unlock(&attach->dmabuf->offer_lock);
@@ -229,9 +229,9 @@ int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach)
  * @attach: the attachment
  * @reason: why
  *
- * For exporters that can decide only in &dma_buf_ops.attach. If it is known earlier,
- * return the reason from &dma_buf_ops.peer2peer. An exporter cannot allow what the core
- * has refused.
+ * For exporters that can decide only in &dma_buf_ops.attach. If the reason is known
+ * earlier, return it from &dma_buf_ops.peer2peer. An exporter cannot allow what the
+ * core has refused.
  *
  * Context: In &dma_buf_ops.attach only.
  */
@@ -242,7 +242,7 @@ void dma_buf_peer2peer_deny(struct dma_buf_attachment *attach,
 			 dma_buf_p2p_reachable(reason)))
 		return;
 
-	/* An earlier reason is the better one. */
+	/* Keep the first reason. */
 	if (attach->peer2peer)
 		attach->p2p.reason = reason;
 	attach->p2p.map_reason = attach->p2p.reason;
@@ -251,8 +251,8 @@ void dma_buf_peer2peer_deny(struct dma_buf_attachment *attach,
 EXPORT_SYMBOL_NS_GPL(dma_buf_peer2peer_deny, "DMA_BUF");
 
 /*
- * The reason belongs to a failure only where that was about reaching the memory.
- * Whatever else went wrong, the pair may reach each other as well as before.
+ * A failure has the reason of the attachment only if the memory could not be reached.
+ * After any other error the two devices reach each other as before.
  */
 static enum dma_buf_p2p_reason
 dma_buf_failure_reason(enum dma_buf_p2p_reason reason, int error)
@@ -302,8 +302,8 @@ void dma_buf_p2p_accepted(struct dma_buf_attachment *attach)
  *
  * For exporters, when they use system memory although the importer would reach
  * their device, or before they fail. Without it the record has the reason of the
- * attachment, or that the buffer is in system memory, or, if mapping fails with
- * another error than one of reach, that this is no matter of reach.
+ * attachment, or DMA_BUF_P2P_SYSTEM if the buffer is in system memory, or
+ * DMA_BUF_P2P_ERROR if mapping failed for a reason other than reach.
  *
  * Context: In &dma_buf_ops.map_dma_buf, under the reservation lock.
  */
@@ -385,8 +385,8 @@ void dma_buf_route_gone(struct dma_buf_list *list)
 }
 
 /*
- * A bounced mapping is a copy, which other importers do not see. That is harmless only
- * if none of them writes.
+ * What a device writes to a bounced mapping is not seen by other importers. That is
+ * harmless only if none of them writes.
  */
 bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
 {
@@ -399,7 +399,7 @@ bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
 		return false;
 
 	list_for_each_entry(other, &dmabuf->mappings, node) {
-		/* It was mapped before the buffer moved, and is not used any more. */
+		/* Mapped before the buffer moved, and not used any more. */
 		if (dma_buf_list_is_device(other))
 			continue;
 		if ((list->bounced || other->bounced) &&
@@ -414,10 +414,10 @@ bool dma_buf_bounce_conflicts(const struct dma_buf_list *list)
  * @dmabuf: the buffer
  *
  * For &dma_buf_ops.pin: a buffer that is pinned in device memory cannot be moved to
- * where all others reach it.
+ * memory that all importers reach.
  *
  * Context: Under the reservation lock.
- * Return: true if all do, as far as they have attached by now.
+ * Return: true if all importers that are attached now do.
  */
 bool dma_buf_all_reach(struct dma_buf *dmabuf)
 {
@@ -433,9 +433,9 @@ bool dma_buf_all_reach(struct dma_buf *dmabuf)
 EXPORT_SYMBOL_NS_GPL(dma_buf_all_reach, "DMA_BUF");
 
 /*
- * Whoever has the descriptor names the buffer, so a name must not end a line, nor
- * start a field where @blanks are none, whatever a reader takes for either: all but
- * printable ASCII becomes \ooo.
+ * Anybody who has the descriptor can set the name, so it must not be able to end a
+ * line, nor to start a field unless @blanks are allowed. Readers disagree on what ends
+ * a line: escape all but printable ASCII as \ooo.
  */
 static void dma_buf_escape(struct seq_file *m, const char *name, bool blanks)
 {
@@ -451,10 +451,9 @@ void dma_buf_name_show(struct seq_file *m, const char *name)
 
 /*
  * May @cred know of the devices in this machine? In the initial user namespace sysfs
- * tells of them and of their topology anyway. Others are there because somebody
- * wanted them to see less than everything: containers, sandboxes, who are often
- * passed a buffer, by a compositor for one, whose devices are none of their
- * business.
+ * shows them and their topology anyway. Containers and sandboxes with a user namespace
+ * of their own often get buffers, for example from a compositor, and may be kept from
+ * seeing the devices on purpose.
  */
 bool dma_buf_may_know_devices(const struct cred *cred)
 {
@@ -472,7 +471,7 @@ static void dma_buf_dev_show(struct seq_file *m, const char *indent,
 		seq_putc(m, '-');
 }
 
-/* The word for programs, and the text for people behind it. Ends the line. */
+/* The token for programs, and the text for people behind it. Ends the line. */
 static void dma_buf_reason_show(struct seq_file *m,
 				enum dma_buf_p2p_reason reason)
 {
@@ -509,8 +508,8 @@ static void dma_buf_mapping_show(struct seq_file *m,
 }
 
 /*
- * The records of a dma-buf, for fdinfo and debugfs. Takes no lock that a driver
- * holds, so nobody waits for a device here.
+ * The records of a dma-buf, for fdinfo and debugfs. Takes no lock that a driver may
+ * hold, so it does not wait for a device.
  */
 void dma_buf_p2p_show(struct seq_file *m, struct dma_buf *dmabuf,
 		      const char *indent)

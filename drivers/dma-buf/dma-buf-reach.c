@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tells what importing a buffer would come to, without importing it
+ * Tells what importing a buffer would result in, without importing it
  *
- * Takes no lock that a driver holds for long. Whether the device reaches the memory
- * is for the function that decides when an importer attaches, and how it is mapped
- * for that which maps. What there is besides is in the book of mappings.
+ * Takes no lock that a driver may hold for long. The function that decides when an
+ * importer attaches decides whether the device reaches the memory, and the one that
+ * chooses the route of a mapping tells the route. The rest is in the list of mappings.
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -18,10 +18,10 @@
 
 #include "dma-buf-internal.h"
 
-/* How many parts are looked at, each of which follows the last, under a spinlock */
+/* Limits the number of runs that are compared under a spinlock. */
 #define DMA_BUF_REACH_MAX_PARTS	512
 
-/* Never called, but an importer with it can let go of a buffer. */
+/* Never called. Says that the importer can let go of a buffer. */
 static void dma_buf_reach_invalidate(struct dma_buf_attachment *attach)
 {
 }
@@ -49,8 +49,8 @@ dma_buf_reach_contiguous(const struct dma_buf_list *list)
 }
 
 /*
- * Is the memory itself contiguous? Only the exporter knows, but what it has mapped
- * for somebody tells, if neither an IOMMU nor a bounce buffer made it so.
+ * Is the memory itself contiguous? Only the exporter knows. But an existing mapping
+ * tells, unless it goes through an IOMMU or bounce buffers.
  */
 static enum dma_buf_contiguous
 dma_buf_memory_contiguous(struct dma_buf *dmabuf, bool peer)
@@ -61,7 +61,7 @@ dma_buf_memory_contiguous(struct dma_buf *dmabuf, bool peer)
 	if (dmabuf->size <= PAGE_SIZE)
 		return DMA_BUF_CONTIGUOUS_YES;
 
-	/* The last one is where the buffer lies now. */
+	/* The last mapping is of the memory where the buffer is now. */
 	spin_lock(&dmabuf->records_lock);
 	list_for_each_entry_reverse(list, &dmabuf->mappings, node) {
 		if (list->peer != peer || list->bounced)
@@ -76,7 +76,7 @@ dma_buf_memory_contiguous(struct dma_buf *dmabuf, bool peer)
 	return answer;
 }
 
-/* How the memory would be mapped that the device gets. */
+/* How the memory that the device gets would be mapped */
 static void dma_buf_reach_route(const struct dma_buf_attachment *probe,
 				struct dma_buf_query_reach *arg)
 {
@@ -91,14 +91,14 @@ static void dma_buf_reach_route(const struct dma_buf_attachment *probe,
 		arg->route = dma_buf_route_pick(probe->dev,
 						peer ? DMA_ATTR_MMIO : 0, !peer,
 						one != DMA_BUF_CONTIGUOUS_YES);
-		/* Without a limit there is nothing to bounce with. */
+		/* If the size of mappings is not limited, nothing is bounced. */
 		if (!peer && dma_buf_hw_max_mapping_size(probe->dev) != SIZE_MAX)
 			arg->memory = DMA_BUF_MEMORY_BOUNCED;
 	}
 
 	if (arg->route == DMA_BUF_ROUTE_IOVA)
 		arg->contiguous = DMA_BUF_CONTIGUOUS_YES;
-	/* Parts may have become one. */
+	/* dma_map_sgtable() may merge parts. */
 	else if (arg->route != DMA_BUF_ROUTE_NONE &&
 		 (arg->route != DMA_BUF_ROUTE_MAP_SG ||
 		  one == DMA_BUF_CONTIGUOUS_YES))
@@ -118,7 +118,7 @@ void dma_buf_reach(struct dma_buf *dmabuf, struct device *dev,
 			arg->flags & DMA_BUF_REACH_NOT_REVOCABLE ?
 			NULL : dma_buf_reach_invalidate,
 	};
-	/* As an importer would have it, but on no list and gone at the end. */
+	/* Like that of an importer, but on no list, and on the stack. */
 	struct dma_buf_attachment probe = {
 		.dmabuf = dmabuf,
 		.dev = dev,
@@ -135,7 +135,7 @@ void dma_buf_reach(struct dma_buf *dmabuf, struct device *dev,
 	arg->contiguous = DMA_BUF_CONTIGUOUS_UNKNOWN;
 
 	switch (probe.p2p.reason) {
-	/* These go their own way. */
+	/* These importers do not map with the DMA API. */
 	case DMA_BUF_P2P_PHYS:
 	case DMA_BUF_P2P_PRIVATE_LINK:
 		break;
@@ -167,7 +167,7 @@ static int dma_buf_query_reach_get(struct dma_buf_query_reach *arg,
 	return 0;
 }
 
-/* vfio only tries the lock of a device, so that is not for a user to keep busy. */
+/* vfio only tries to lock the device: do not let a user keep it locked. */
 static bool dma_buf_reach_too_often(void)
 {
 	static struct ratelimit_state limit =
@@ -179,7 +179,7 @@ static bool dma_buf_reach_too_often(void)
 	return !__ratelimit(&limit);
 }
 
-/* Not &dma_buf_ops: nothing here is for the exporter to do. */
+/* There is no callback in &dma_buf_ops, the exporter has nothing to do. */
 long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg)
 {
 	struct dma_buf_query_reach arg;
@@ -200,14 +200,14 @@ long dma_buf_ioctl_query_reach(struct dma_buf *dmabuf, void __user *user_arg)
 		return -ENODEV;
 
 	/*
-	 * How DMA of a device works is set up when it gets a driver, and is torn
-	 * down after that, either of which may take its time.
+	 * The DMA configuration of a device is set up when it is bound to a
+	 * driver, and torn down after unbinding. Either may take long.
 	 */
 	if (dma_buf_reach_too_often() || !device_trylock(&pdev->dev)) {
 		ret = -EAGAIN;
 		goto out_put;
 	}
-	/* A device that is being removed may have no bus to ask any more. */
+	/* A device that is being removed may not be on a bus any more. */
 	if (!pci_dev_is_added(pdev)) {
 		ret = -ENODEV;
 		goto out_unlock;

@@ -14,8 +14,8 @@
 #include "dma-buf-internal.h"
 
 /*
- * The longest power of two that fits the 32 bit length of a scatterlist entry: what
- * follows is aligned as well as what is cut.
+ * The largest power of two that fits the 32 bit length of a scatterlist entry, so that
+ * the next piece is as well aligned as the one that is cut.
  */
 #define DMA_BUF_SG_MAX_PAGES	((unsigned long)(SZ_2G >> PAGE_SHIFT))
 
@@ -126,7 +126,7 @@ static unsigned long dma_buf_sgt_fill_addrs(const struct dma_buf_list *list,
 }
 
 /*
- * If each run was mapped on its own, both halves have the same entries and nothing is
+ * If each run was mapped by itself, both halves have the same entries and nothing is
  * merged. Most lists are like that.
  */
 static unsigned long dma_buf_sgt_fill_both(const struct dma_buf_list *list,
@@ -183,9 +183,9 @@ static void dma_buf_sgt_fill_halves(const struct dma_buf_list *list,
 }
 
 /*
- * Makes the table for such an importer. It looks as what exporters used to make:
- * a half with the pages, one entry for each contiguous run, where there are
- * pages, and a half with the DMA addresses.
+ * Makes an sg_table of @list. It looks as those that exporters used to make: one half
+ * has the pages, if there are any, with an entry for each contiguous run, and the
+ * other half has the DMA addresses.
  */
 struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 {
@@ -203,7 +203,7 @@ struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list)
 
 	bridge->list = list;
 	bridge->nents = max(npages, naddrs);
-	/* No entries is a legal table, but not one that can be allocated. */
+	/* A table without entries is legal, but sg_alloc_table() refuses it. */
 	if (bridge->nents) {
 		ret = sg_alloc_table(&bridge->sgt, bridge->nents, DMA_BUF_GFP);
 		if (ret)
@@ -235,9 +235,9 @@ struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt)
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_sgt_put_list);
 
 /*
- * Cuts what the cursor reads into entries, and fills a table with them or only counts
- * them. Long ones are cut at a power of two, as far as the device lets us, so that
- * what follows is aligned.
+ * Cuts the part into entries, and fills a table with them or only counts them. Long
+ * ranges are cut at a power of two, if the segment size of the device allows, so that
+ * the next entry is aligned.
  */
 static unsigned long dma_buf_sgt_fill_part(const struct dma_buf_list *list,
 					   struct dma_buf_cursor cursor,
@@ -276,12 +276,12 @@ static unsigned long dma_buf_sgt_fill_part(const struct dma_buf_list *list,
  *	unmapped
  * @gfp: how to allocate its entries
  *
- * For importers that pass an sg_table on to code which is not theirs. It has DMA
- * addresses only, and each entry is as long as these go on, up to
- * dma_get_max_seg_size() of the importer's device, whole pages and at most 2 GiB, and
- * does not cross its dma_get_seg_boundary(). There are no pages in it, but
- * &scatterlist.length is that of the DMA address, so that sg_nents_for_len() and its
- * like can count. It is not a mapping: do not sync or unmap it.
+ * For importers that pass an sg_table to other code. It has DMA addresses only. Each
+ * entry is as long as these are contiguous, but not longer than
+ * dma_get_max_seg_size() of the importer's device, rounded down to whole pages, and
+ * 2 GiB, and does not cross dma_get_seg_boundary(). There are no pages in the table,
+ * but &scatterlist.length is that of the DMA address, so that functions such as
+ * sg_nents_for_len() work. It is not a mapping: do not sync or unmap it.
  *
  * Context: May sleep, depending on @gfp, while @list stays mapped.
  * Return: 0, and both counts of @sgt are the number of entries; -EINVAL if there are no

@@ -43,9 +43,9 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 		return;
 
 	/*
-	 * All of a bounce buffer is copied back later, so what the device wrote
-	 * is taken before, even if the CPU only writes. A device that only reads has
-	 * nothing to take.
+	 * All of a bounce buffer is copied to the device later. So copy what the
+	 * device wrote to the memory first, even if the CPU only writes. If the
+	 * device only reads there is nothing to copy.
 	 */
 	if (for_cpu && list->bounced)
 		dir = list->dir;
@@ -60,8 +60,8 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_sync);
 
 /*
- * The caches are synced run by run here, since dma_iova_destroy() would look for
- * what is behind the IOVA one granule at a time. Returns the attributes for that.
+ * Sync the caches run by run here: dma_iova_destroy() would look up the physical
+ * address of each granule. Returns the attributes for dma_iova_destroy().
  */
 static unsigned long dma_buf_list_sync_iova(struct dma_buf_list *list)
 {
@@ -89,7 +89,7 @@ static void dma_buf_list_undo_runs(struct dma_buf_list *list)
 	}
 }
 
-/* Takes back what was mapped, however far that went. */
+/* Unmaps what was mapped, which may be only a part. */
 static void dma_buf_list_undo(struct dma_buf_list *list)
 {
 	switch (list->route) {
@@ -122,9 +122,9 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
  * they kept. Importers call dma_buf_list_unmap(). Works after the provider of a
  * BAR is gone.
  *
- * Context: May sleep. Nobody else may be using @list, which the reservation lock
- * sees to in &dma_buf_ops.unmap_dma_buf and detaching in &dma_buf_ops.detach. A
- * list that an importer still has is not freed, but warned about.
+ * Context: May sleep. Nobody else may be using @list. In &dma_buf_ops.unmap_dma_buf
+ * the reservation lock ensures that, in &dma_buf_ops.detach that the importer has
+ * unmapped. If an importer still has the list, this warns and does not free it.
  */
 void dma_buf_list_free(struct dma_buf_list *list)
 {

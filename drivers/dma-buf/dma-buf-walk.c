@@ -18,9 +18,9 @@
 enum dma_buf_mem { DMA_BUF_MEM_SYSTEM, DMA_BUF_MEM_GENERIC, DMA_BUF_MEM_OTHER };
 
 /*
- * The memory of a device may have pages too, but how to map it is not for
- * dma-buf to decide. The generic kind is as good as any other memory, Xen uses
- * it for what is foreign, but may lie above all of it.
+ * Device memory may have struct pages too, but dma-buf does not know how to map it.
+ * MEMORY_DEVICE_GENERIC is like other memory: Xen uses it for foreign pages. But it
+ * may be above max_pfn.
  */
 static __always_inline enum dma_buf_mem dma_buf_mem_of_pfn(unsigned long pfn)
 {
@@ -62,7 +62,7 @@ bool dma_buf_hw_is_system_memory(phys_addr_t phys, unsigned long npages)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_is_system_memory);
 
-/* If the memmap has holes, struct pages next to each other prove nothing. */
+/* If the memmap has holes, neighbouring struct pages need not be neighbouring pages. */
 static bool dma_buf_is_nth_page(const struct page *page,
 				const struct page *first, unsigned long n)
 {
@@ -109,7 +109,7 @@ static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
 	       walk->sg ? DMA_BUF_WALK_SG : DMA_BUF_WALK_VECS;
 }
 
-/* The range at the position, which stays where it is. */
+/* The range at the position, without moving it */
 static __always_inline struct phys_vec
 dma_buf_walk_peek(const struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
 {
@@ -162,7 +162,7 @@ dma_buf_walk_mem(const struct dma_buf_walk *walk, struct dma_buf_run run,
 	if (unlikely(walk->test))
 		return dma_buf_hw_is_system_memory(run.addr, run.npages) ?
 		       DMA_BUF_MEM_SYSTEM : DMA_BUF_MEM_OTHER;
-	/* What is in an array is there. */
+	/* Pages in an array exist. */
 	return kind == DMA_BUF_WALK_PAGES ?
 	       dma_buf_mem_of_pages(run.addr, run.npages) :
 	       dma_buf_mem_of(run.addr, run.npages);
@@ -252,7 +252,7 @@ static __always_inline int dma_buf_walk_read_as(struct dma_buf_walk *at,
 
 /*
  * Writes the next runs to @phys, none longer than @max_pages, as many as there is
- * room for. -EINVAL if there is memory that should not be there.
+ * room for. Returns -EINVAL for memory of the wrong kind.
  */
 int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
 		      struct dma_buf_writer *phys)

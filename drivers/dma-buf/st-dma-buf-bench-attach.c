@@ -2,10 +2,10 @@
 /*
  * What it costs to attach and to negotiate, in one boot
  *
- * Each of some PCI devices exports a page of its BAR, and all others attach to
- * that. Once as importers that do not handle peer memory, which the core does not
- * ask p2pdma about, and once as importers that do. The devices are QEMU's "edu",
- * as many as there are, behind whatever switches they are.
+ * Each of a number of PCI devices exports a page of its BAR, and all others attach to
+ * it: once as importers that do not handle peer memory, for which the core does not
+ * call p2pdma, and once as importers that do. The devices are all QEMU "edu" devices
+ * of the machine, in any topology.
  *
  * Prints one line for each part.
  */
@@ -59,7 +59,7 @@ bench_peer2peer(struct dma_buf_attachment *attach,
 	return DMA_BUF_P2P_OK;
 }
 
-/* Nobody maps anything here. */
+/* The benchmark never maps. */
 static struct dma_buf_list *bench_map(struct dma_buf_attachment *attach,
 				      enum dma_data_direction dir)
 {
@@ -165,7 +165,7 @@ static void bench_all_pairs(struct bench_pairs *b)
 	}
 }
 
-/* The part of it that is p2pdma's. */
+/* The part that p2pdma takes */
 static void bench_distances(struct bench_pairs *b)
 {
 	u64 t = ktime_get_ns();

@@ -2,9 +2,9 @@
 /*
  * The page list against the sg_table, in one boot
  *
- * One round builds and maps, walks, syncs and unmaps the same buffer once with
- * each, in turns, so that whatever disturbs the machine disturbs both. The buffers are
- * made of pages that exist but are never touched, of any size and layout.
+ * One round builds and maps, walks, syncs and unmaps the same buffer with each of the
+ * two in turn, so that a disturbance affects both. The buffers consist of pages that
+ * exist but are never accessed, of any size and layout.
  *
  * Prints one line for each part.
  */
@@ -36,25 +36,25 @@ module_param(rounds, ulong, 0444);
 MODULE_PARM_DESC(rounds, "Rounds of the benchmark, of which the median counts");
 
 /*
- * The pages belong to others, who lose what they have in a cache when the page is
- * unmapped from a device that is not coherent.
+ * The pages belong to others. If the device is not coherent, unmapping a page drops
+ * what its owner has in a cache.
  */
 static bool no_caches;
 module_param(no_caches, bool, 0444);
 MODULE_PARM_DESC(no_caches, "The machine has no caches, as an emulator: measure devices that are not coherent");
 
-/* Small buffers are taken many at a time, since clocks are coarse. */
+/* Small buffers are measured many at a time, since clocks are coarse. */
 #define BENCH_BATCH_PAGES	4096UL
 #define BENCH_MAX_BATCH		64UL
 #define BENCH_MAX_ROUNDS	64UL
 
 #define BENCH_PTE_FLAGS		3
 
-/* So many ranges are linked to an IOVA at a time, as the engine of the list does. */
+/* Number of ranges that are linked to an IOVA with one call, as in the engine */
 #define BENCH_LINK_BATCH	256UL
 
 enum bench_backing { ARRAY, RUNS, BAR };
-/* The sum is that of a buffer that the CPU leaves alone. */
+/* SUM is without SYNC: the CPU does not access the buffer. */
 enum bench_part { MAP, WALK, UNMAP, SUM, SYNC, NR_PARTS };
 
 static const char * const backing_name[] = { "array", "runs", "bar" };
@@ -158,7 +158,7 @@ static int bench_sgt_link_bar(struct bench *b, struct dma_iova_state *iova)
 	return ret ?: dma_iova_sync(b->dev, iova, 0, done);
 }
 
-/* What dma_buf_phys_vec_to_sgt() was, less the errors it got wrong. */
+/* What dma_buf_phys_vec_to_sgt() did, without its bugs in error paths */
 static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 			     struct dma_iova_state *iova)
 {
@@ -256,7 +256,7 @@ static void bench_sgt_walk(struct bench *b, unsigned long i)
 	}
 }
 
-/* The best that an importer can do by hand. */
+/* The fastest loop that an importer can write by hand */
 static void bench_sgt_walk_entries(struct bench *b, unsigned long i)
 {
 	struct scatterlist *sg;
@@ -289,7 +289,7 @@ static void bench_sgt_unmap(struct bench *b, unsigned long i)
 	kfree(b->sgt[i]);
 }
 
-/* As lib/scatterlist.c does, behind an IOMMU too. */
+/* The memory that lib/scatterlist.c allocates for a table */
 static size_t bench_sgt_bytes(struct bench *b)
 {
 	size_t left = b->sgt[0]->orig_nents;
@@ -378,7 +378,7 @@ static size_t bench_list_bytes(struct bench *b)
 	return sum;
 }
 
-/* The floor: no container at all, only what the DMA API wants and the PTEs. */
+/* The lower limit: no container, only the calls of the DMA API and the PTEs */
 
 static int bench_bare_run(struct bench *b, phys_addr_t phys, size_t len,
 			  u64 **pte)
@@ -458,8 +458,8 @@ static const struct bench_peer peers[] = {
 };
 
 /*
- * Behind an IOMMU the bare loop keeps nothing to unmap with, and elsewhere nothing
- * is linked.
+ * Behind an IOMMU the bare loop has nothing to unmap with. Without an IOMMU nothing is
+ * linked.
  */
 static bool bench_has(struct bench *b, const struct bench_peer *peer)
 {
@@ -469,7 +469,7 @@ static bool bench_has(struct bench *b, const struct bench_peer *peer)
 				!iommu || peer->bytes;
 }
 
-/* What has no container cannot be synced, and the memory of a device need not. */
+/* Without a container there is nothing to sync, and device memory needs none. */
 static bool bench_syncs(struct bench *b, const struct bench_peer *peer)
 {
 	return peer->sync && b->backing != BAR;
@@ -534,7 +534,7 @@ static void bench_print(struct bench *b, const char *layout,
 	}
 }
 
-/* All peers must have written the same page table, where they can be compared. */
+/* All peers that can be compared must have written the same page table. */
 static u64 bench_sum_of_ptes(struct bench *b)
 {
 	u64 sum = 0;
@@ -548,7 +548,7 @@ static u64 bench_sum_of_ptes(struct bench *b)
 static void bench_compare(struct bench *b, const char *layout)
 {
 	static u64 ns[ARRAY_SIZE(peers)][NR_PARTS][BENCH_MAX_ROUNDS];
-	/* The bigger they are the less they vary, and the longer they take. */
+	/* Large buffers take longer, and their times vary less. */
 	unsigned long n = clamp(rounds * SZ_256M / ((u64)b->npages << PAGE_SHIFT),
 				min(rounds, 3UL), min(rounds, BENCH_MAX_ROUNDS));
 	bool iommu = dma_get_merge_boundary(b->dev);
@@ -558,7 +558,7 @@ static void bench_compare(struct bench *b, const char *layout)
 	u64 want = 0;
 
 	b->batch = clamp(BENCH_BATCH_PAGES / b->npages, 1UL, BENCH_MAX_BATCH);
-	/* One more to warm up. */
+	/* One more round to warm up */
 	for (round = 0; round <= n; round++) {
 		for (p = 0; p < ARRAY_SIZE(peers); p++) {
 			u64 one[NR_PARTS];
@@ -583,7 +583,7 @@ static void bench_compare(struct bench *b, const char *layout)
 			bench_print(b, layout, &peers[p], bytes[p], ns[p], n);
 }
 
-/* The first page that is used: RAM does not begin at zero everywhere. */
+/* The first page to use: on some machines RAM does not start at zero. */
 static unsigned long bench_first_pfn(void)
 {
 	unsigned long start = node_start_pfn(first_memory_node);
@@ -591,7 +591,7 @@ static unsigned long bench_first_pfn(void)
 	return ALIGN(max(start, SZ_16M >> PAGE_SHIFT), SZ_2M >> PAGE_SHIFT);
 }
 
-/* Pages that are there, from that one on: not less than any run is long. */
+/* Number of pages from that one on, at least as many as the longest run has */
 static unsigned long bench_memory(void)
 {
 	unsigned long n = rounddown_pow_of_two(totalram_pages());
@@ -660,7 +660,7 @@ static int bench_one(struct bench *b, const struct bench_layout *layout)
 	int ret = 0;
 
 	bench_scatter(b, layout->pages);
-	/* An entry of a table has 32 bits, what is longer is not an sg_table. */
+	/* The length of an entry has 32 bits, so longer runs do not fit an sg_table. */
 	if (b->backing == RUNS && b->vec[0].len > UINT_MAX)
 		return 0;
 	if (b->backing == ARRAY)
@@ -703,7 +703,7 @@ struct bench_thread {
 	int ret;
 };
 
-/* Not the thread of the test: that one would look for stubs at each call. */
+/* In another thread than the test, which would look for stubs at each call. */
 static int bench_thread(void *data)
 {
 	struct bench_thread *thread = data;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bounce buffers: a shared buffer never shows other bytes than were written to it
+ * Bounce buffers: no importer of a shared buffer sees old data
  */
 #include <linux/dma-resv.h>
 
@@ -41,7 +41,7 @@ static void what_nobody_copies_is_not_bounced(struct kunit *test)
 	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
 	expect_refused(&b, -EREMOTEIO, DMA_BUF_P2P_BOUNCE);
 	buffer_expect_unmapped(&b);
-	/* Not even an exporter that forgot to say that it does not. */
+	/* Also without DMA_ATTR_SKIP_CPU_SYNC. */
 	m->attrs = 0;
 	expect_refused(&b, -EREMOTEIO, DMA_BUF_P2P_BOUNCE);
 	buffer_expect_unmapped(&b);
@@ -59,7 +59,7 @@ static void what_the_exporter_syncs_is_bounced(struct kunit *test)
 	list = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
 	KUNIT_EXPECT_TRUE(test, list->bounced);
-	/* The run of four is longer than what can be bounced at once. */
+	/* The run of four pages is longer than a bounce buffer. */
 	buffer_expect_list(test, list, DMA_BUF_ROUTE_PER_RUN, 7, 4);
 	buffer_expect_reached(&b, list);
 	buffer_expect_fdinfo(&b, true,
@@ -74,7 +74,7 @@ static void what_the_exporter_syncs_is_bounced(struct kunit *test)
 	buffer_close(&b, list);
 }
 
-/* The copies are what makes it right, whatever else was asked for. */
+/* The data is copied even with DMA_ATTR_SKIP_CPU_SYNC. */
 static void bounced_memory_is_copied_when_it_is_unmapped(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -92,8 +92,8 @@ static void bounced_memory_is_copied_when_it_is_unmapped(struct kunit *test)
 }
 
 /*
- * All of it is copied for the device later. What that wrote meanwhile would be gone
- * if the CPU, that only writes, were given nothing. The model knows one direction.
+ * All of the bounce buffer is copied to the device later. So what the device wrote has
+ * to be copied first, even if the CPU only writes. The model knows one direction.
  */
 static void bounce_buffer_is_taken_before_the_cpu_writes(struct kunit *test)
 {
@@ -136,7 +136,7 @@ static void bounced_memory_is_cut_at_whole_pages(struct kunit *test)
 	}
 }
 
-/* A limit is for the device, and this memory within its reach. */
+/* The limit of bounce buffers does not matter for memory in reach. */
 static void what_does_not_bounce_is_not_cut(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -155,7 +155,7 @@ static void what_does_not_bounce_is_not_cut(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, list->bounced);
 	buffer_unmap(&b, list);
 
-	/* One page of it is not, so all of it is mapped anew. */
+	/* One page is out of reach, so all of it is mapped again. */
 	m->bounce_from--;
 	list = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
@@ -165,7 +165,7 @@ static void what_does_not_bounce_is_not_cut(struct kunit *test)
 	buffer_close(&b, list);
 }
 
-/* It is not before the first bounce that the DMA API knows. */
+/* dma_need_unmap() returns true only after the first bounce. */
 static void need_to_unmap_is_asked_after_mapping(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -180,7 +180,7 @@ static void need_to_unmap_is_asked_after_mapping(struct kunit *test)
 	buffer_unmap(&b, list);
 	KUNIT_EXPECT_EQ(test, m->nr_maps, 0);
 
-	/* The second of these, when one was bounced already. */
+	/* Fail at the second one, when one was bounced already. */
 	m->need_unmap = false;
 	m->fail_at = m->calls + 3;
 	KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -ENOMEM);
@@ -201,7 +201,7 @@ static void exporter_can_forbid_it(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* For its owner nobody would copy. */
+/* Nobody would copy for the owner of the memory. */
 static void coherent_memory_is_not_bounced(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -217,7 +217,7 @@ static void coherent_memory_is_not_bounced(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Nobody has to say so: what dma_map_resource() mapped was never bounced. */
+/* dma_buf_list_from_phys() implies DMA_ATTR_MMIO. */
 static void carve_out_is_not_bounced(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -233,7 +233,7 @@ static void carve_out_is_not_bounced(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Who maps memory of its own syncs it, unless it says otherwise. */
+/* A driver syncs its own memory, unless it passes DMA_ATTR_SKIP_CPU_SYNC. */
 static void own_memory_is_bounced_unless_it_is_not_synced(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -252,7 +252,7 @@ static void own_memory_is_bounced_unless_it_is_not_synced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EREMOTEIO);
 }
 
-/* No reason to look for another place, there is just none left for now. */
+/* The memory is in reach: there are just no bounce buffers left for now. */
 static void full_bounce_buffers_are_out_of_memory(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -265,7 +265,7 @@ static void full_bounce_buffers_are_out_of_memory(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Of those with their own dma_map_ops it is Xen's that bounce. */
+/* Xen's dma_map_ops bounce as well. */
 static void map_ops_bounce_by_the_same_rule(struct kunit *test)
 {
 	const struct phys_vec vec = V(model_page(test->priv, 1), 10);
@@ -360,7 +360,7 @@ static void bounced_memory_is_shared_only_if_nobody_writes(struct kunit *test)
 	sharing_set(m, sharing, 1);
 	if (sharing->conflict) {
 		expect_refused(&b, -EREMOTEIO, DMA_BUF_P2P_BOUNCE_SHARED);
-		/* What was copied for it is older than the memory. */
+		/* The copy is older than the memory, so it is not copied back. */
 		KUNIT_EXPECT_TRUE(test, m->undone_with & DMA_ATTR_SKIP_CPU_SYNC);
 	} else {
 		other = buffer_map(&b);
@@ -369,13 +369,13 @@ static void bounced_memory_is_shared_only_if_nobody_writes(struct kunit *test)
 		buffer_unmap(&b, other);
 	}
 
-	/* Whatever came of it, the first one is still there and shown. */
+	/* In any case the first mapping still exists and is shown. */
 	buffer_expect_reached(&b, list);
 	buffer_expect_fdinfo(&b, true, "\nmap:\t%s memory=%s route=per-run",
 			     dev_name(m->dev),
 			     sharing->bounced[0] ? "bounced" : "system");
 
-	/* When it is gone there is nobody left to share with. */
+	/* Without the first mapping there is no conflict. */
 	m->dir = sharing->dir[0];
 	buffer_unmap(&b, list);
 	sharing_set(m, sharing, 1);

@@ -227,7 +227,7 @@ static void buffer_alloc_table(struct buffer *b)
 	}
 }
 
-/* A buffer that everybody is willing to share, for a test to change */
+/* A buffer that can be shared in every way, for a test to change */
 void buffer_init(struct buffer *b, struct model *m, enum buffer_kind kind,
 		 const struct phys_vec *vec, size_t nr)
 {
@@ -273,7 +273,7 @@ void buffer_put(struct buffer *b)
 {
 	if (!IS_ERR_OR_NULL(b->attach))
 		dma_buf_detach(b->dmabuf, b->attach);
-	/* A kernel thread would leave the last fput() for later. */
+	/* fput() in a kernel thread would release the file later. */
 	__fput_sync(b->dmabuf->file);
 	KUNIT_EXPECT_NULL(b->m->test, b->dmabuf);
 	KUNIT_EXPECT_EQ(b->m->test, b->mapped, 0);
@@ -294,7 +294,7 @@ void buffer_unmap(struct buffer *b, struct dma_buf_list *list)
 	dma_buf_list_unmap_unlocked(b->attach, list);
 }
 
-/* All of the above in one, for the tests that want nothing but the list */
+/* All of the above, for tests that only need the list */
 struct dma_buf_list *buffer_open(struct buffer *b, struct model *m,
 				 enum buffer_kind kind,
 				 const struct phys_vec *vec, size_t nr)
@@ -317,7 +317,7 @@ void buffer_close(struct buffer *b, struct dma_buf_list *list)
 	buffer_put(b);
 }
 
-/* Every page of a list reaches the page of the buffer that it should. */
+/* Every page of a list reaches the right page of the buffer. */
 void buffer_expect_reached(struct buffer *b, struct dma_buf_list *list)
 {
 	struct kunit *test = b->m->test;

@@ -24,7 +24,7 @@ MODULE_PARM_DESC(importer_seed, "Seed of the random tests, zero for a new one");
 /**
  * struct plain - a list and what is in it
  * @test: the test
- * @rnd: where all is from
+ * @rnd: state of the random numbers
  * @dev: device that the list is for
  * @list: the list
  * @chunk: what was put into it
@@ -209,7 +209,7 @@ static void check_segments(struct plain *p)
 	dma_buf_segs_init(&segs, p->list, pos, size, max);
 	pos = min(pos, p->size);
 	left = min(size, p->size - pos);
-	/* Bytes of 4 GiB one by one are more than a test has time for. */
+	/* Reading 4 GiB byte by byte would take too long. */
 	while (n++ < 1000 && (len = dma_buf_segs_next(&segs, &addr))) {
 		KUNIT_ASSERT_NE(p->test, left, 0);
 		KUNIT_ASSERT_EQ(p->test, addr, plain_at(p, pos, &want));
@@ -288,7 +288,7 @@ static void check_table(struct plain *p)
 	int ret;
 
 	any_limits(p);
-	/* Not more entries than a test has memory for. */
+	/* Limits the memory that the entries need. */
 	if (npages > SZ_1G >> PAGE_SHIFT && npages <= all)
 		dma_set_max_seg_size(p->dev, UINT_MAX);
 	if (npages > SZ_1G >> PAGE_SHIFT && npages <= all)
@@ -562,7 +562,7 @@ static void domain_has_what_is_behind_the_list(struct kunit *test)
 	buffer_close(&b, list);
 }
 
-/* The bounce buffer would be copied over what the device wrote. */
+/* Unmapping would copy the bounce buffer over what the device wrote. */
 static void bounced_list_is_for_no_domain(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -626,7 +626,7 @@ static void physical_list_is_for_domains_only(struct kunit *test)
 	b.syncs = !bar;
 	b.provider = NULL;
 	b.importer.phys_only = true;
-	/* However little the device that stands for it can do */
+	/* The limits of the device that gives the records a name do not matter. */
 	m->bounce_from = 0;
 	m->mask = 0;
 	m->max_run = 1;

@@ -66,7 +66,7 @@ static int limits_init(struct kunit *test)
 	return 0;
 }
 
-/* Cleaning the caches of that many pages would take hours. */
+/* DMA_ATTR_SKIP_CPU_SYNC: cleaning the caches of so many pages takes hours. */
 static struct dma_buf_list *limits_map(struct limits *l)
 {
 	struct dma_buf_attachment own = { .dev = l->dev };
@@ -75,7 +75,7 @@ static struct dma_buf_list *limits_map(struct limits *l)
 				     DMA_ATTR_SKIP_CPU_SYNC);
 }
 
-/* Where there is not enough memory for the list nobody is killed for it. */
+/* If there is not enough memory for the list, no task is killed. */
 static void large_buffer_is_mapped_or_refused(struct kunit *test)
 {
 	unsigned long before = nr_free_pages(), need = LIMITS_LIST_PAGES;
@@ -84,7 +84,7 @@ static void large_buffer_is_mapped_or_refused(struct kunit *test)
 	struct limits *l = test->priv;
 	struct dma_buf_list *list;
 
-	/* What maps a scatterlist wants one. */
+	/* dma_map_ops need a scatterlist, which does not fit in memory. */
 	if (dma_buf_hw_has_map_ops(l->dev))
 		need += LIMITS_NPAGES / (PAGE_SIZE / sizeof(struct scatterlist));
 	list = limits_map(l);

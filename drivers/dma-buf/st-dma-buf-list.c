@@ -12,7 +12,7 @@
 /* An address that is not in the first 4 GiB, where there are others. */
 #define A		(IS_ENABLED(CONFIG_ARCH_DMA_ADDR_T_64BIT) ? BIT_ULL(40) : BIT_ULL(31))
 
-/* Memory whose pages are never looked at, only their addresses are. */
+/* The pages of this memory are never accessed. */
 #define P		(A / 2)
 
 static void release(void *list)
@@ -161,7 +161,7 @@ static struct dma_buf_chunk odd_chunk(unsigned long i)
 	};
 }
 
-/* @expect is what the writer is told, which need not be true. */
+/* @expect is the length that the writer is told, which need not be right. */
 static void expect_growth(struct kunit *test, unsigned long n,
 			  unsigned long expect, bool trim)
 {
@@ -217,7 +217,7 @@ static size_t bytes_of(const struct dma_buf_block *block)
 	return sum;
 }
 
-/* Whatever was expected, in the end there is little more than what is needed. */
+/* Even if @expect was wrong, little more is kept than what is needed. */
 static void trimming_leaves_what_is_needed(struct kunit *test)
 {
 	struct dma_buf_list *list;
@@ -360,7 +360,7 @@ static void blocks_cover_a_range_whatever_its_chunks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_blocks(test, list, 512, A + SZ_1M), 8192);
 	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_64K, A + SZ_1M), 64);
 	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_1M, A + SZ_1M), 4);
-	/* The ends of the buffer may stick out. */
+	/* The first and the last block may extend beyond the buffer. */
 	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_2M, A), 3);
 	KUNIT_EXPECT_EQ(test, count_blocks(test, list, SZ_8M, A), 1);
 }
@@ -440,7 +440,7 @@ static void block_size_fits_every_border(struct kunit *test)
 			8 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 512 * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(list, 0), 0);
-	/* The ends of the buffer are no borders. */
+	/* The ends of the buffer do not count as borders. */
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(one, 513 * PAGE_SIZE),
 			512 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, dma_buf_list_block_size(two, ~0UL), 16 * PAGE_SIZE);
@@ -528,7 +528,7 @@ static void pages_are_paired_with_addresses(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, chunk.page);
 }
 
-/* Where they differ by the same offset the words are there only once. */
+/* If all differ by the same offset, the words are stored once. */
 static void pages_and_addresses_can_share_their_words(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, NULL, 0);
@@ -555,7 +555,7 @@ static void pages_and_addresses_can_share_their_words(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, i, 2);
 }
 
-/* What is read may be less than what is behind it, after a failure. */
+/* After a failure there may be fewer DMA addresses than physical runs. */
 static void pairs_end_where_the_addresses_do(struct kunit *test)
 {
 	struct dma_buf_list *list = list_with_pages(test);
@@ -578,7 +578,7 @@ static void readers_never_see_a_page(struct kunit *test)
 	expect_chunk(test, dma_buf_cursor_next_range(&cursor), A + PAGE_SIZE, 3);
 }
 
-/* Larger ones mean longer pauses, and more room that is not used. */
+/* With larger blocks it reschedules less often, and wastes more memory. */
 static void blocks_are_never_larger_than_the_smallest_page(struct kunit *test)
 {
 	struct dma_buf_list *list = list_of(test, NULL, 0);

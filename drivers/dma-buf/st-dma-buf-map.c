@@ -60,7 +60,7 @@ static void what_needs_no_unmapping_is_not_unmapped(struct kunit *test)
 	buffer_check(m, BUFFER_RUNS, model_ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 }
 
-/* It is asked once for a buffer, however many runs that has. */
+/* dma_need_map() is called once for a buffer, not for each run. */
 static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -72,7 +72,7 @@ static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->need_map_calls, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
 
-	/* It may hold for what else the CPU caches, but nobody says so. */
+	/* dma_need_map() does not tell about other memory that the CPU caches. */
 	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
 	buffer_check(m, BUFFER_COHERENT, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
@@ -89,7 +89,7 @@ static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *te
 	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->need_map_calls, 1);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
-	/* Nobody looked how far these go. */
+	/* It was not checked how far these go. */
 	buffer_check(m, BUFFER_TABLE, model_ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
 
@@ -104,7 +104,7 @@ static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *te
 	buffer_put(&b);
 }
 
-/* Addresses may begin to differ anywhere, here once the list has no room left. */
+/* The offset may change at any run, here where the list has no room left. */
 static void offset_of_the_first_run_is_not_that_of_all(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -132,7 +132,7 @@ static void offset_of_the_first_run_is_not_that_of_all(struct kunit *test)
 	}
 }
 
-/* What neighbours in a Xen PV guest are not neighbours in the machine. */
+/* Contiguous pages of a Xen PV guest need not be contiguous in the machine. */
 static void runs_may_not_be_runs_for_the_device(struct kunit *test)
 {
 	const struct phys_vec vec = V(model_page(test->priv, 1), 5);
@@ -197,7 +197,7 @@ static void scattered_memory_is_one_range_behind_an_iommu(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
 }
 
-/* For an importer of lists that is; the others want to see the pages. */
+/* Only for importers of lists: an sg_table needs the pages. */
 static void scattered_memory_is_one_word_behind_an_iommu(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -214,7 +214,7 @@ static void scattered_memory_is_one_word_behind_an_iommu(struct kunit *test)
 
 	sgt = dma_buf_map_attachment_unlocked(b.attach, m->dir);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
-	/* The segments of a device may be shorter than a few pages. */
+	/* The segment size of a device may be a few pages only. */
 	KUNIT_EXPECT_LE(test, sgt->nents, 3);
 	/* CONFIG_DMABUF_DEBUG hides them, and nobody else may. */
 	if (!IS_ENABLED(CONFIG_DMABUF_DEBUG))
@@ -270,7 +270,7 @@ static void shared_memory_gets_no_iova(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->alloc_calls, 0);
 }
 
-/* Whoever takes the first address for all of it would go beyond its end. */
+/* Importers may use the first address for all of the buffer. */
 static void without_iova_nothing_is_mapped(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -288,7 +288,7 @@ static void without_iova_nothing_is_mapped(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Running out of IOVA is no reason to give up on the peer. */
+/* If there is no IOVA left, the peer is still in reach. */
 static void exhausted_iova_is_not_out_of_reach(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -312,7 +312,7 @@ static void exhausted_iova_is_not_out_of_reach(struct kunit *test)
 
 /* The device's own dma_map_ops */
 
-/* Where an entry of a table has one length for both there is nobody who merges. */
+/* Without CONFIG_NEED_SG_DMA_LENGTH nothing is merged. */
 static void need_two_lengths(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_NEED_SG_DMA_LENGTH))
@@ -351,7 +351,7 @@ static void map_ops_that_merge_none(struct kunit *test)
 	buffer_check(m, BUFFER_RUNS, model_ram(m), 3, DMA_BUF_ROUTE_MAP_SG, 3, 3);
 }
 
-/* A scatterlist has nothing to say of memory without pages. */
+/* Memory without pages cannot be in a scatterlist. */
 static void map_ops_map_mmio_run_by_run(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -455,7 +455,7 @@ static void size_name(const u64 *size, char *desc)
 
 KUNIT_ARRAY_PARAM(size, sizes, size_name);
 
-/* Too many pages to look at each. */
+/* There are too many pages to check each. */
 static void expect_ends_reached(struct model *m, struct dma_buf_list *list,
 				const struct phys_vec *vec)
 {
@@ -495,7 +495,7 @@ static void any_size_is_one_chunk(struct kunit *test)
 		buffer_close(&b, list);
 	}
 
-	/* What need not be bounced is not cut as if it were. */
+	/* Memory that need not be bounced is not cut. */
 	m->attrs = 0;
 	m->iommu = false;
 	list = buffer_open(&b, m, BUFFER_RUNS, &ram_vec, 1);
@@ -627,7 +627,7 @@ static void memory_without_pages_has_none(struct kunit *test)
 	buffer_close(&b, list);
 }
 
-/* The model does not hide what the real DMA API is asked. */
+/* Without the model: this calls the real DMA API. */
 
 static void reach_is_the_mask_and_the_bus(struct kunit *test)
 {

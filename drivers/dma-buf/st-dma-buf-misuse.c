@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What drivers that are wrong about the page list get
+ * What happens if drivers misuse the page list
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -17,7 +17,7 @@
  * @name: for the output
  * @debug: without CONFIG_DMABUF_DEBUG it is not noticed, and does harm
  * @warns: number of warnings
- * @once: of which the kernel may have given some already
+ * @once: the kernel warns only once, so the warning may be missing
  * @commit: does it to a buffer that is mapped
  */
 struct misuse {
@@ -273,7 +273,7 @@ static int hold_the_lock(void *data)
 	return 0;
 }
 
-/* That somebody has the lock does not mean that the one who maps has it. */
+/* The lock is held, but by another task. */
 static void map_with_the_lock_of_another(struct buffer *b, struct dma_buf_list *list)
 {
 	struct holder holder = { .b = b };
@@ -322,7 +322,7 @@ static void misuse_desc(const struct misuse *misuse, char *desc)
 
 KUNIT_ARRAY_PARAM(misuse, misuses, misuse_desc);
 
-/* And whoever does it right next to that does not notice. */
+/* A correct importer of the same buffer is not affected. */
 static void misuse_is_warned_of(struct kunit *test)
 {
 	const struct misuse *misuse = test->param_value;

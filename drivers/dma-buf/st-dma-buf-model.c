@@ -28,8 +28,9 @@ static void model_expect_for(struct model *m, struct device *dev,
 }
 
 /*
- * System memory must not be bounced until that was refused, and what must be
- * copied then is copied. That a device is out of reach is no reason to warn.
+ * The engine must first map system memory with DMA_ATTR_NO_BOUNCE. Only if that was
+ * refused it may bounce, and then it must not skip copying. Device memory out of reach
+ * must not warn.
  */
 static unsigned long model_attrs(struct model *m, unsigned long attrs)
 {
@@ -51,7 +52,7 @@ static void model_expect_made_with(struct model *m, struct device *dev,
 }
 
 /* The DMA API does not do it, and never says so where it should not bounce. */
-/* What no device was given is not copied back. */
+/* If no device got the addresses, nothing is copied back. */
 static void model_expect_undone_with(struct model *m, unsigned long attrs,
 				     unsigned long made_with)
 {
@@ -86,7 +87,7 @@ static int model_p2p_distance(struct pci_dev *provider, struct device *dev)
 
 	KUNIT_EXPECT_PTR_EQ(m->test, &provider->dev, m->owner);
 	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->dev);
-	/* The map type is a cached answer until the distance was asked. */
+	/* The distance has to be asked first, otherwise the map type may be old. */
 	KUNIT_EXPECT_EQ(m->test, m->p2p_calls++ % 2, 0);
 	return m->distance;
 }
@@ -387,7 +388,7 @@ static void model_expect_destroyed_with(struct model *m,
 			iova->attrs | DMA_ATTR_SKIP_CPU_SYNC);
 	if (!managed)
 		return;
-	/* No device was given what is not complete. */
+	/* If the IOVA is not complete, no device has got the address. */
 	if (!iova->synced)
 		return;
 	KUNIT_EXPECT_TRUE(m->test, attrs & DMA_ATTR_SKIP_CPU_SYNC);
@@ -442,7 +443,7 @@ static bool model_bounces(struct model *m)
 	return m->bounce_from != U64_MAX;
 }
 
-/* Copies go to where nothing else is. */
+/* Bounce buffers have addresses of their own. */
 static bool model_bounce(struct model *m, struct model_map *map)
 {
 	if (map->attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE) ||
@@ -572,7 +573,7 @@ static int model_get_sgtable(struct device *dev, struct sg_table *sgt,
 	struct scatterlist *sg, *from = m->allocated->sgl;
 	unsigned int i;
 
-	/* Only who allocated it can tell what it is. */
+	/* Only the device that it was allocated for can look it up. */
 	KUNIT_EXPECT_PTR_EQ(m->test, dev, m->owner);
 	KUNIT_EXPECT_EQ(m->test, attrs, DMA_ATTR_WRITE_COMBINE);
 	if (model_fails(m) || sg_alloc_table(sgt, m->allocated->nents, GFP_KERNEL))
@@ -647,7 +648,7 @@ static void model_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 	KUNIT_EXPECT_EQ(m->test, before - m->nr_maps, sgt->orig_nents);
 }
 
-/* Must be something that was mapped, but may be several links. */
+/* Has to be mapped, but may consist of several links. */
 static bool model_knows(struct model *m, dma_addr_t addr, size_t size)
 {
 	unsigned int i;
@@ -801,7 +802,7 @@ int model_init(struct kunit *test)
 	return ret;
 }
 
-/* For the exit of a suite: whatever the test did, nothing may be left of it. */
+/* For the exit of a suite: checks that the test has left nothing mapped. */
 void model_exit(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -816,7 +817,7 @@ void model_expect_clean(struct model *m)
 {
 	unsigned int i;
 
-	/* Mappings that need no unmapping just cease to matter. */
+	/* Mappings that need no unmapping are just forgotten. */
 	if (!m->need_unmap)
 		m->nr_maps = 0;
 

@@ -2,11 +2,11 @@
 /*
  * A model of the hardware below the dma-buf core, and a buffer to share
  *
- * The model takes the place of the DMA API and of p2pdma. It hands out addresses
- * as a given kind of device would, and knows which memory each of them reaches.
- * So a test does not compare addresses, it asks if every page of a list reaches
- * the page of the buffer that it should. And it keeps books: whatever is undone
- * must be undone exactly as it was done, and at the end nothing may be left.
+ * The model takes the place of the DMA API and of p2pdma. It returns addresses as a
+ * given kind of device would get them, and knows which memory each of them reaches.
+ * So tests do not compare addresses, they check that every page of a list reaches the
+ * right page of the buffer. The model also records all mappings: each must be undone
+ * exactly as it was made, and none may be left at the end.
  */
 #ifndef __ST_DMA_BUF_MODEL_H
 #define __ST_DMA_BUF_MODEL_H

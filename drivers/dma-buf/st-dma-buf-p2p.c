@@ -73,7 +73,7 @@ static const struct offer offers[] = {
 	  .reason = DMA_BUF_P2P_NO_PROVIDER, .asked = true },
 	{ .name = "importer_is_not_pci", .not_pci = true,
 	  .reason = DMA_BUF_P2P_NOT_PCI, .asked = true },
-	/* Which may map the memory of a device, or need not. */
+	/* Whether its dma_map_ops map device memory is found out when mapping. */
 	{ .name = "importer_with_map_ops", .map_ops = true,
 	  .reason = DMA_BUF_P2P_OK, .peer2peer = true, .asked = true },
 	{ .name = "no_route", .far = true, .reason = DMA_BUF_P2P_NO_ROUTE,
@@ -133,7 +133,7 @@ static void each_pair_gets_its_reason(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* An importer that may not is told so for each mapping as well. */
+/* Importers without peer-to-peer see the reason for each mapping as well. */
 static void who_may_not_never_gets_peer_memory(struct kunit *test)
 {
 	const struct offer *o = test->param_value;
@@ -177,7 +177,7 @@ static void distance_is_asked_anew_before_the_map_type(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->p2p_calls, 2);
 	KUNIT_EXPECT_TRUE(test, first.attach->peer2peer);
 
-	/* Somebody turned ACS on. It does not change what was decided. */
+	/* ACS was turned on, but existing attachments do not change. */
 	offer_init(&second, m, &(struct offer) { .far = true });
 	buffer_attach(&second);
 	KUNIT_EXPECT_EQ(test, m->p2p_calls, 3);
@@ -311,7 +311,7 @@ static void note_of_the_exporter_is_recorded(struct kunit *test)
 	other = buffer_map(&b);
 	expect_record(&b, other, false, DMA_BUF_P2P_PINNED);
 
-	/* And it does not stick, neither here nor there. */
+	/* The note is only for one mapping of one attachment. */
 	b.note = 0;
 	list = buffer_map(&b);
 	expect_record(&b, list, false, DMA_BUF_P2P_SYSTEM);
@@ -433,7 +433,7 @@ static void fdinfo_has_the_records(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* There is a line for each of them, and a failure hides none. */
+/* There is a line for each mapping, also after one has failed. */
 static void fdinfo_has_every_mapping(struct kunit *test)
 {
 	const struct offer o = { };
@@ -468,7 +468,7 @@ static void fdinfo_has_every_mapping(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* An exporter may hold it for long, and a reader is not to hang on that. */
+/* An exporter may hold the lock for long; readers must not wait for it. */
 static void fdinfo_does_not_wait_for_the_reservation_lock(struct kunit *test)
 {
 	const struct offer o = { };
@@ -549,7 +549,7 @@ static void each_reason_has_a_token_and_a_text_of_its_own(struct kunit *test)
 	}
 }
 
-/* They are ABI: whoever changes a line here breaks programs. */
+/* The tokens are ABI: changing a line here breaks programs. */
 static void tokens_are_what_they_always_were(struct kunit *test)
 {
 	static const char * const tokens[] = {

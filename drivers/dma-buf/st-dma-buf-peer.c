@@ -18,7 +18,7 @@ static void peer_behind_a_switch_gets_bus_addresses(struct kunit *test)
 	model_with_peer(m, PCI_P2PDMA_MAP_BUS_ADDR);
 	m->provider.bus_offset = BIT_ULL(46);
 	buffer_check(m, BUFFER_BAR, model_bar, 3, DMA_BUF_ROUTE_BUS_ADDR, 3, 3);
-	/* The usual sign: what the CPU sees high up is low on the bus. */
+	/* Usually bus addresses are lower than physical ones. */
 	m->provider.bus_offset = -(MODEL_BAR - SZ_1G);
 	buffer_check(m, BUFFER_BAR, model_bar, 3, DMA_BUF_ROUTE_BUS_ADDR, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->calls, 0);
@@ -98,7 +98,7 @@ static void peer_beyond_the_mask_is_out_of_reach(struct kunit *test)
 	EXPECT_REASON(OK, DMA_BIT_MASK(32));
 }
 
-/* What a switch turns around never gets to the host bridge. */
+/* Traffic that a switch turns round does not reach the host bridge. */
 static void limit_of_the_host_bridge_is_not_one_of_a_switch(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -110,7 +110,7 @@ static void limit_of_the_host_bridge_is_not_one_of_a_switch(struct kunit *test)
 	EXPECT_REASON(DMA_MASK, DMA_BIT_MASK(64));
 }
 
-/* It is tried, since there may be one that can. */
+/* The core tries, since some dma_map_ops can map it. */
 static void map_ops_that_map_no_mmio_say_so(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -128,7 +128,7 @@ static void map_ops_that_map_no_mmio_say_so(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->map_calls, 4);
 }
 
-/* Nobody can bounce the memory of a device, as swiotlb=force would like to. */
+/* With swiotlb=force device memory is refused, because it cannot be bounced. */
 static void forced_bouncing_is_not_a_matter_of_the_mask(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -315,7 +315,7 @@ static void revoke_open(struct kunit *test, struct buffer *b)
 #define SOON	(HZ / 50)
 #define LATE	(5 * HZ)
 
-/* Without a wait for what is never going to happen, @left mappings are left. */
+/* Returns at once, with @left mappings left. */
 static void expect_revoked(struct buffer *b, unsigned int left)
 {
 	unsigned long start = jiffies;
@@ -324,7 +324,7 @@ static void expect_revoked(struct buffer *b, unsigned int left)
 	KUNIT_EXPECT_LT(b->m->test, jiffies - start, (unsigned long)LATE);
 }
 
-/* And here it is waited for, but not longer than that. */
+/* Waits, but only until the timeout. */
 static void expect_revoked_late(struct buffer *b, unsigned int left)
 {
 	unsigned long start = jiffies;
@@ -348,7 +348,7 @@ static void who_promised_lets_go(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* A promise may be broken. Removing the device must end nevertheless. */
+/* The importer has invalidate_mappings, but never unmaps. */
 static void who_promised_is_not_waited_for_forever(struct kunit *test)
 {
 	struct holder h = { }, other = { .lets_go = true };
@@ -366,7 +366,7 @@ static void who_promised_is_not_waited_for_forever(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* For them it would be for as long as the buffer exists. */
+/* These may use the buffer for as long as it exists. */
 static void who_did_not_promise_is_not_waited_for(struct kunit *test)
 {
 	struct holder h = { };

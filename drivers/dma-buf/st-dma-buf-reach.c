@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is said of a device before it imports a buffer comes true when it does
+ * The query before attaching returns what the importer gets when it attaches
  */
 #include <kunit/static_stub.h>
 #include <linux/completion.h>
@@ -41,7 +41,7 @@ static const struct phys_vec *reach_vec(struct model *m, enum buffer_kind kind)
 	return kind == BUFFER_BAR || kind == BUFFER_PHYS ? model_bar : model_ram(m);
 }
 
-/* The answer of before, that of after, and what the importer got in between */
+/* Compares the answers before and after with what the importer gets. */
 static void answer_comes_true_on_each_machine(struct kunit *test)
 {
 	const struct model_machine *machine = model_machine_set_up(test);
@@ -72,7 +72,7 @@ static void answer_comes_true_on_each_machine(struct kunit *test)
 	peer = before.memory == DMA_BUF_MEMORY_PEER;
 	KUNIT_EXPECT_EQ(test, peer, dma_buf_list_is_peer(list));
 
-	/* A carve-out is no system memory to the one who maps it. */
+	/* A carve-out is not mapped as system memory. */
 	if (machine->kind != BUFFER_PHYS) {
 		KUNIT_EXPECT_EQ(test, before.route, list->route);
 		KUNIT_EXPECT_EQ(test, after.route, list->route);
@@ -260,7 +260,7 @@ static void question_leaves_nothing_behind(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* Its driver has not said yet what addresses it can send. */
+/* Without a driver the DMA mask of the device is not known. */
 static void device_without_a_driver_has_no_route(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -312,7 +312,7 @@ static int revoke(void *data)
 	return 0;
 }
 
-/* The provider is the exporter's again when this returns. */
+/* When this returns, nobody uses the provider any more. */
 static void revoking_waits_for_who_has_the_provider(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -343,7 +343,7 @@ static void count_warning(const struct dma_buf_list *list, const char *what)
 		nr_left++;
 }
 
-/* An importer with an empty callback would hang it in silence. */
+/* An importer with an empty callback is named in the log. */
 static void revoking_says_whom_it_waits_for(struct kunit *test)
 {
 	struct model *m = test->priv;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the mapping engine refuses, and what only looks as if it had to
+ * What the mapping engine refuses, and unusual memory that it does not
  */
 #include <kunit/static_stub.h>
 #include <linux/memremap.h>
@@ -257,7 +257,7 @@ static void real_memmap_is_looked_at(struct kunit *test)
 		page_folio(page)->pgmap = &pgmap;
 		KUNIT_EXPECT_FALSE(test, dma_buf_hw_is_system_memory(phys, 1));
 		KUNIT_EXPECT_FALSE(test, dma_buf_hw_is_system_memory(phys, 2));
-		/* What Xen has for grants is good for DMA. */
+		/* Xen uses this kind for grants, and DMA to it works. */
 		pgmap.type = MEMORY_DEVICE_GENERIC;
 		KUNIT_EXPECT_TRUE(test, dma_buf_hw_is_system_memory(phys, 1));
 		page_folio(page)->pgmap = was;

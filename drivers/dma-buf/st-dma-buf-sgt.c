@@ -542,7 +542,7 @@ static unsigned int fail_each(struct model *m, struct buffer *b)
 		if (!IS_ERR(list))
 			buffer_unmap(b, list);
 		buffer_expect_unmapped(b);
-		/* Some it can do without, or in another way. */
+		/* Some failures are handled in another way. */
 		if (!IS_ERR(list) && m->calls < n)
 			break;
 		KUNIT_ASSERT_LT(m->test, n, 1000);

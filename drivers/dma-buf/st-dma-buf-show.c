@@ -21,7 +21,7 @@ static void show_init(struct buffer *b, struct model *m, int distance)
 	buffer_init(b, m, BUFFER_BAR, model_bar, ARRAY_SIZE(model_bar));
 }
 
-/* A lack of memory says nothing about the way to it. */
+/* If memory was short, that says nothing about the route. */
 static void failure_for_want_of_memory_says_so(struct kunit *test)
 {
 	static const int distances[] = { 4, -1 };
@@ -53,7 +53,7 @@ static void failure_to_reach_it_says_so(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* What the exporter noted is the reason, whatever the error, and only once. */
+/* A note of the exporter is the reason for any error, for one mapping. */
 static void failure_with_a_note_has_that(struct kunit *test)
 {
 	struct model *m = test->priv;
@@ -182,7 +182,7 @@ static void name_of_a_device_is_one_word(struct kunit *test)
 	buffer_put(&b);
 }
 
-/* The one who opened fdinfo is who is not to see it, whoever reads it then. */
+/* The credentials of the task that opened fdinfo count, not those of the reader. */
 static void container_sees_no_names_of_devices(struct kunit *test)
 {
 	struct user_namespace *ns = kunit_kzalloc(test, sizeof(*ns), GFP_KERNEL);
@@ -211,7 +211,7 @@ static void container_sees_no_names_of_devices(struct kunit *test)
 }
 
 #ifdef CONFIG_DEBUG_FS
-/* Whoever looks for what hangs must not hang on it. */
+/* Reading bufinfo must not wait for a driver that hangs. */
 static void bufinfo_does_not_wait_for_the_reservation_lock(struct kunit *test)
 {
 	struct seq_file s = { .size = SZ_64K };

@@ -109,7 +109,7 @@ static void buffer_is_pinned_while_mapped(struct kunit *test)
 	close_buffer(&b, &k);
 }
 
-/* Who follows the buffer pins it himself, or not. */
+/* Dynamic importers may pin the buffer themselves. */
 static void buffer_that_is_followed_is_not_pinned(struct kunit *test)
 {
 	struct keeper k;

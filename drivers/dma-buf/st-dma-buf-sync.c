@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is done for memory that the CPU and a device see through something: caches
- * to manage and bounce buffers
+ * Syncing of memory that the CPU and a device do not see in the same way, because of
+ * caches or bounce buffers
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
@@ -93,7 +93,7 @@ static void iova_is_synced_run_by_run(struct kunit *test)
 	expect_syncs(m, BUFFER_PHYS, model_bar, 3, 0);
 }
 
-/* Where nobody is going to sync, nobody needs to know what is behind it. */
+/* The physical runs are kept only if they are needed for syncing. */
 static void runs_behind_an_iova_are_kept_if_need_be(struct kunit *test)
 {
 	static const struct {
@@ -199,7 +199,7 @@ static void expect_mappings_synced(struct buffer *b,
 
 	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(b->dmabuf, dir), 0);
 	KUNIT_EXPECT_EQ(test, m->nr_syncs, 2 * nr);
-	/* First the exporter's CPU is done with it. */
+	/* The exporter's callback comes first. */
 	KUNIT_EXPECT_EQ(test, b->syncs_before, nr);
 	if (nr)
 		KUNIT_EXPECT_TRUE(test, m->syncs[nr].for_device);

@@ -258,7 +258,7 @@ static void region_beyond_the_buffer_is_refused(struct kunit *test)
 	region_exit(&r);
 }
 
-/* A table of no entries does not get to a driver. */
+/* Drivers do not get a table without entries. */
 static void region_of_nothing_is_refused(struct kunit *test)
 {
 	struct region r;

@@ -30,8 +30,8 @@ struct sg_table;
  * memory of a PCI device behind its BAR look the same in it.
  *
  * The list is opaque. An importer reads it with a &struct dma_buf_cursor, which
- * yields copies, so nobody can change a list that others use and the way it is
- * stored can change without touching a driver:
+ * yields copies. So importers cannot change a list that others use, and the way it is
+ * stored can change without changing drivers:
  *
  * .. code-block:: c
  *
@@ -42,24 +42,23 @@ struct sg_table;
  *	dma_buf_list_for_each_range(range, &cursor, list)
  *		my_device_write_descriptor(range.dma_addr, range.npages);
  *
- * An exporter says what backs the buffer and the core maps it for the device,
- * see dma_buf_list_from_pages(), dma_buf_list_from_runs(),
- * dma_buf_list_from_sgt() and dma_buf_list_from_coherent() for system memory,
- * dma_buf_list_from_bar() and dma_buf_list_from_phys() for all else. They take the
- * attachment, since what is allowed depends on the buffer and on its other importers.
- * To map memory that is not a dma-buf, pass an attachment on the stack that has only
- * its device set.
+ * An exporter describes what backs the buffer, and the core maps it for the device:
+ * system memory with dma_buf_list_from_pages(), dma_buf_list_from_runs(),
+ * dma_buf_list_from_sgt() or dma_buf_list_from_coherent(), other memory with
+ * dma_buf_list_from_bar() or dma_buf_list_from_phys(). These take the attachment,
+ * since the buffer and its other importers determine what is allowed. To map memory
+ * that is not a dma-buf, pass an attachment on the stack that has only its device set.
  *
  * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
- * BAR of 1 TiB is one range. A list without any is legal.
+ * BAR of 1 TiB is one range. A list without any range is legal.
  */
 
 /**
  * struct dma_buf_chunk - part of a buffer that is contiguous
  * @page: first page of the chunk, or NULL. It is NULL for the memory of a
- *	device, and for all that the cursors below yield: the pages of a buffer
- *	are the core's and the exporter's business. When the DMA API bounces a
- *	mapping then @page and @dma_addr name different memory.
+ *	device, and in all that the cursors below return: importers must not use
+ *	the pages of a buffer. If the DMA API bounces a mapping, @page and
+ *	@dma_addr are of different memory.
  * @dma_addr: address of the chunk for the attached device, PAGE_SIZE aligned
  * @npages: length in pages, contiguous in @dma_addr and, if there is one, in
  *	@page. Zero is the end of an iteration and never a chunk.
@@ -88,8 +87,8 @@ struct dma_buf_runs {
 /**
  * struct dma_buf_cursor - position of a reader in a &struct dma_buf_list
  *
- * Lives on the reader's stack. Set it up with one of the first functions or,
- * much easier, with one of the for_each macros.
+ * Lives on the reader's stack. Set it up with dma_buf_cursor_init() or
+ * dma_buf_cursor_init_part(), or use one of the for_each macros.
  */
 struct dma_buf_cursor {
 	/* private: internal to the cursor functions */
@@ -241,10 +240,10 @@ dma_buf_list_first_range(struct dma_buf_cursor *cursor,
  * @size: size of a block in bytes, a power of two, the same at each step
  * @addr: where to put the DMA address of the block, aligned to @size
  *
- * The blocks cover each DMA-contiguous range, its first and its last block may
- * stick out of it. Pass a @size that dma_buf_list_block_size() returned, or one
- * that is not larger than PAGE_SIZE, to have this only at the ends of the
- * buffer or not at all.
+ * The blocks cover each DMA-contiguous range. Its first and its last block may extend
+ * beyond it. With a @size that dma_buf_list_block_size() returned, this only happens
+ * at the ends of the buffer; with a @size that is not larger than PAGE_SIZE, not at
+ * all.
  *
  * Return: true if there was another block, false at the end.
  */
@@ -274,7 +273,7 @@ static inline bool dma_buf_cursor_next_block(struct dma_buf_cursor *cursor,
  * @addr: where to put the DMA address of the page
  *
  * Inline because importers fill page tables with it, one entry per call. Blocks
- * of a page would be the same and slower.
+ * of PAGE_SIZE yield the same, but are slower.
  *
  * Return: true if there was another page, false at the end.
  */
@@ -294,11 +293,11 @@ static inline bool dma_buf_cursor_next_page(struct dma_buf_cursor *cursor,
  * @cursor: pointer to a &struct dma_buf_cursor
  * @list: the list, NULL is not allowed
  *
- * Neighbours are merged, so that a buffer behind one IOVA is one range however
- * scattered it is in memory.
+ * Neighbours are merged, so that a buffer behind one IOVA is one range even if it is
+ * scattered in memory.
  *
- * This stays a macro, whatever becomes of it: source that is also built for kernels
- * without the list finds out by ``#ifdef``.
+ * This has to stay a macro: source that is also built for kernels without the list
+ * checks for it with ``#ifdef``.
  */
 #define dma_buf_list_for_each_range(range, cursor, list)		\
 	for ((range) = dma_buf_list_first_range(cursor, list);		\

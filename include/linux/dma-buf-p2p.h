@@ -21,21 +21,21 @@ struct dma_buf_attachment;
  * device directly is decided once, when it attaches:
  *
  * 1. The importer offers it with &dma_buf_attach_ops.allow_peer2peer.
- * 2. The exporter offers it by having a &dma_buf_ops.peer2peer callback, which
- *    names the provider of its BAR, or a link of its own, or a reason against.
- * 3. The core asks pci_p2pdma_distance() if the one reaches the other, and keeps
- *    the answer for dma_buf_list_from_bar().
+ * 2. The exporter offers it with a &dma_buf_ops.peer2peer callback, which returns
+ *    the provider of its BAR, or a private link, or a reason against it.
+ * 3. The core calls pci_p2pdma_distance() to find out if the importer reaches the
+ *    BAR, and keeps the answer for dma_buf_list_from_bar().
  *
  * &dma_buf_attachment.peer2peer has the result from before &dma_buf_ops.attach
- * until after &dma_buf_ops.detach. Attaching does not fail because of it: an
- * exporter that can move the buffer to system memory does so when it is mapped,
- * and one that cannot refuses in &dma_buf_ops.attach.
+ * until after &dma_buf_ops.detach. An exporter that can move the buffer to system
+ * memory does so when it is mapped. One that cannot sets &dma_buf_ops.peer_only, and
+ * the core refuses to attach importers that do not reach its memory.
  *
- * Two kinds of records tell what came of it, both are in ``/proc/PID/fdinfo/FD`` of
- * the dma-buf, in debugfs ``dma_buf/bufinfo`` and in trace events: one of each
- * attachment, can the pair reach each other, and one of each mapping, where did
- * the buffer lie and how was it mapped. A refused importer leaves no attachment,
- * so the dma-buf keeps its last refusal.
+ * The result is recorded, and shown in ``/proc/PID/fdinfo/FD`` of the dma-buf, in
+ * debugfs ``dma_buf/bufinfo`` and in trace events. The record of an attachment says
+ * whether the two devices reach each other, that of a mapping says where the buffer
+ * is and how it was mapped. A refused importer has no attachment, so the dma-buf
+ * records the last refusal.
  */
 
 /* Number of values of enum dma_buf_p2p_reason */

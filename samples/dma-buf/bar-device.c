@@ -117,7 +117,7 @@ static int bar_open(struct inode *inode, struct file *file)
 	struct bar_device *bar = container_of(file->private_data,
 					      struct bar_device, misc);
 
-	/* misc_deregister() waits for this, so the driver has its reference. */
+	/* misc_deregister() waits for open(), so the driver still has its reference. */
 	kref_get(&bar->kref);
 	file->private_data = bar;
 	return 0;
@@ -164,7 +164,7 @@ static int bar_init_memory(struct bar_device *bar, struct pci_dev *pdev)
 	if (ret)
 		return ret;
 
-	/* Without peer-to-peer in the kernel everything uses system memory. */
+	/* Without CONFIG_PCI_P2PDMA all importers get system memory. */
 	ret = pcim_p2pdma_init(pdev);
 	if (!ret)
 		bar->provider = pcim_p2pdma_provider(pdev, BAR_NR);

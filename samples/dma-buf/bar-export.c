@@ -33,9 +33,9 @@ static void bar_unmap_cpu(struct bar_buffer *buf)
 }
 
 /*
- * Stops all access by importers and userspace. An importer may unmap later than
- * this returns, its device can still read the old memory until then, but it must
- * not use what was read. It maps again once the lock is dropped.
+ * Stops all access by importers and userspace. An importer may unmap after this has
+ * returned. Until then its device can still read the old memory, but must not use
+ * what it read. The importer maps again when the lock is released.
  */
 static int bar_quiesce(struct bar_buffer *buf)
 {
@@ -97,7 +97,7 @@ static void bar_free_stale(struct bar_buffer *buf)
 	}
 }
 
-/* Unmapping a bounced page writes to it, so it lives as long as the mapping. */
+/* Unmapping a bounced page writes to it, so keep the pages until then. */
 static void bar_retire_pages(struct bar_buffer *buf)
 {
 	unsigned long i;
@@ -145,7 +145,7 @@ static int bar_fall_back(struct bar_buffer *buf)
 {
 	int ret = bar_move_to_system(buf);
 
-	/* Pinned where this importer does not reach it */
+	/* -EBUSY: it is pinned where this importer does not reach it. */
 	return ret == -EBUSY ? -EREMOTEIO : ret;
 }
 
@@ -153,8 +153,8 @@ static int bar_fall_back(struct bar_buffer *buf)
 
 /*
  * The core checks whether the importer reaches the BAR. It does not know that
- * this device may be unplugged, so leave out importers that cannot give the
- * memory back.
+ * this device may be unplugged, so refuse importers that cannot give the memory
+ * back.
  */
 static enum dma_buf_p2p_reason
 bar_peer2peer(struct dma_buf_attachment *attach,
@@ -162,7 +162,7 @@ bar_peer2peer(struct dma_buf_attachment *attach,
 {
 	struct bar_buffer *buf = attach->dmabuf->priv;
 
-	/* bar_revoke_all() has the core be done with the provider before that goes. */
+	/* bar_revoke_all() waits until the core has finished using the provider. */
 	if (READ_ONCE(buf->unplugged))
 		return DMA_BUF_P2P_REVOKED;
 	if (!dma_buf_attach_revocable(attach))
@@ -231,7 +231,7 @@ static struct dma_buf_list *bar_map(struct dma_buf_attachment *attach,
 	return bar_map_system(attach, dir);
 }
 
-/* An importer may unmap some time after it was told of a move. */
+/* An importer may unmap only some time after invalidate_mappings(). */
 static void bar_unmap(struct dma_buf_attachment *attach,
 		      struct dma_buf_list *list)
 {
@@ -299,8 +299,8 @@ static const struct dma_buf_ops bar_dma_buf_ops = {
 };
 
 /*
- * Called under bar->lock: bar_revoke_all() either finds the buffer, or has set
- * bar->unplugged already.
+ * Called under bar->lock, so that bar_revoke_all() either finds the buffer, or has
+ * set bar->unplugged before.
  */
 struct dma_buf *bar_export(struct bar_device *bar, unsigned long npages,
 			   unsigned int nr_ranges)
@@ -341,10 +341,10 @@ struct bar_buffer *bar_buffer_of(struct bar_device *bar, struct dma_buf *dmabuf)
 
 /* The device goes away */
 
-/* From here on it is not mapped anew, by devices or the CPU. */
+/* After this neither devices nor the CPU can map the buffer. */
 static void bar_revoke(struct bar_buffer *buf)
 {
-	/* Nobody uses a buffer that is being released, it waits for the lock. */
+	/* Nobody uses a buffer that is being released: release waits for bar->lock. */
 	if (!get_file_active(&buf->dmabuf->file))
 		return;
 
@@ -364,10 +364,9 @@ static bool bar_owns(struct dma_buf *dmabuf, void *bar)
 }
 
 /*
- * The BAR, its kernel mapping and its provider go when remove() returns, so all
- * that uses them has to be gone before. The core sees to it that importers let go,
- * which bar_peer2peer() has made sure that they can. Kernel mappings cannot be taken
- * back.
+ * The BAR, its kernel mapping and its provider go away when remove() returns, so
+ * nobody must use them then. The core tells importers to let go; bar_peer2peer() has
+ * refused those that cannot. Kernel mappings cannot be taken back.
  */
 void bar_revoke_all(struct bar_device *bar)
 {

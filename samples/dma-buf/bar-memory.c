@@ -38,7 +38,7 @@ int bar_alloc_ranges(struct bar_buffer *buf)
 		unsigned long n = left / (buf->nr_ranges - i);
 		struct phys_vec *range = &buf->ranges[i];
 
-		/* One page more, which stays unused: ranges must not touch. */
+		/* Leave a page unused, so that ranges are not contiguous. */
 		range->len = n << PAGE_SHIFT;
 		range->paddr = gen_pool_alloc(buf->bar->pool,
 					      range->len + PAGE_SIZE);
@@ -119,7 +119,7 @@ void bar_copy(struct bar_buffer *buf, struct page **pages, bool to_bar)
 			cond_resched();
 		}
 	}
-	/* Get write-combined stores out before any device reads them. */
+	/* Flush write-combined stores before a device reads the memory. */
 	wmb();
 }
 
@@ -205,7 +205,7 @@ static const struct vm_operations_struct bar_vm_ops = {
 
 int bar_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
-	/* There is no page that could be copied on write. */
+	/* The BAR has no pages that could be copied on write. */
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 

@@ -30,8 +30,8 @@ struct vm_area_struct;
  * @lock: protects @buffers and @unplugged, taken before a reservation lock
  * @buffers: all &struct bar_buffer
  * @unplugged: the device is gone
- * @vmaps: kernel mappings of buffers in the BAR, each may be the last thing that
- *	keeps bar_remove() waiting; and one until then
+ * @vmaps: number of kernel mappings of buffers in the BAR, plus one until
+ *	bar_remove(), which waits until it is zero
  * @idle: @vmaps became zero
  *
  * Until the end of bar_remove() everything can be used, afterwards only what
@@ -65,7 +65,8 @@ struct bar_device {
  * @system_pins: how often for importers that need it in system memory
  * @unplugged: the device is gone, nothing of @bar may be used any more
  * @nr_lists: mappings of system memory that importers have
- * @stale: pages of before a move, which one of these mappings may still name
+ * @stale: pages that the buffer had before a move, which one of these mappings may
+ *	still use
  */
 struct bar_buffer {
 	struct bar_device *bar;

@@ -69,7 +69,7 @@ struct dma_buf_bar_move {
  *	be capable of
  * @reserved: zero
  *
- * Attaches the device to a dma-buf, of which each open file can have one.
+ * Attaches the device to a dma-buf. Each open file can have one attachment.
  * DMA_BUF_EDU_DETACH, which takes no argument, or closing the file detaches it.
  * Errors: -EBADF and -EINVAL for a bad argument, -EBUSY if this file has an
  * attachment, and what the exporter returns. All other calls fail with
@@ -95,11 +95,10 @@ struct dma_buf_edu_attach {
  * @flags: DMA_BUF_EDU_WRITE or zero
  * @reserved: zero
  *
- * Moves bytes between the caller and the dma-buf, the device's DMA engine does
- * the work. Returns when they are there. Errors: -EINVAL for a bad argument,
- * -EFAULT for a bad @data, -EIO if the device does not answer, and what the
- * exporter returns, among that -EREMOTEIO if it cannot put the buffer where the
- * device reaches it.
+ * Moves bytes between the caller and the dma-buf with the DMA engine of the device.
+ * Returns when they have arrived. Errors: -EINVAL for a bad argument, -EFAULT for a
+ * bad @data, -EIO if the device does not answer, and what the exporter returns, for
+ * example -EREMOTEIO if it cannot put the buffer where the device reaches it.
  */
 struct dma_buf_edu_dma {
 	__u64 offset;
@@ -111,11 +110,11 @@ struct dma_buf_edu_dma {
 
 /**
  * struct dma_buf_edu_info - argument of DMA_BUF_EDU_QUERY
- * @npages: length of the current mapping; zero if there is none, which is how it
- *	is before the first DMA and after the buffer has moved
+ * @npages: length of the current mapping; zero if there is none, which is the case
+ *	before the first DMA and after the buffer has moved
  * @nr_chunks: number of chunks of the mapping
  * @nr_ranges: number of ranges that are contiguous for the device, not more than
- *	that because neighbours merge
+ *	@nr_chunks because neighbours merge
  * @invalidations: how often the exporter took mappings back
  * @peer2peer: one if the device may access the memory of the exporter's device
  * @peer: one if the mapping is of that memory, zero for system memory
@@ -123,8 +122,8 @@ struct dma_buf_edu_dma {
  * @reason: why @peer2peer is what it is, the word for it in fdinfo
  * @reserved: zero
  *
- * Tells what an importer knows. How the mapping was made and why it is where it
- * is, is in /proc/PID/fdinfo/FD of the dma-buf.
+ * Tells what an importer knows. The route of the mapping, and why the buffer is where
+ * it is, are in /proc/PID/fdinfo/FD of the dma-buf.
  */
 struct dma_buf_edu_info {
 	__u64 npages;
@@ -144,12 +143,12 @@ struct dma_buf_edu_info {
 #define DMA_BUF_EDU_QUERY	_IOR(0xdb, 0x13, struct dma_buf_edu_info)
 
 /*
- * The rest is for tests, and there only with CONFIG_SAMPLE_DMA_BUF_TEST.
+ * The rest is for tests, and only exists with CONFIG_SAMPLE_DMA_BUF_TEST.
  */
 
 /*
  * As DMA_BUF_EDU_DMA with DMA_BUF_EDU_WRITE, but the offset counts from the end
- * of the last range: the device writes where it has no business.
+ * of the last range: the device writes to memory that is not the buffer's.
  */
 #define DMA_BUF_EDU_OVERRUN	_IOW(0xdb, 0x20, struct dma_buf_edu_dma)
 
@@ -185,7 +184,7 @@ struct dma_buf_vmap_copy {
  */
 #define DMA_BUF_EDU_REVOKED	_IOW(0xdb, 0x24, struct dma_buf_edu_dma)
 
-/* What a DMA does before it starts, and the opposite; no error if there is none. */
+/* Map as a DMA does before it starts, and unmap; no error if nothing is mapped. */
 #define DMA_BUF_EDU_MAP		_IO(0xdb, 0x25)
 #define DMA_BUF_EDU_UNMAP	_IO(0xdb, 0x26)
 

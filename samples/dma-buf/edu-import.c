@@ -4,8 +4,8 @@
  *
  * The device is QEMU's edu. It has 4 KiB of memory of its own, and an engine
  * that copies between that and any DMA address. The driver handles the memory of
- * a peer as it handles system memory, and buffers that move: mapping is put off
- * until the next DMA, and undone when the exporter asks for it.
+ * a peer like system memory. It also handles buffers that move: it maps before a
+ * DMA, and unmaps when the exporter asks for it.
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
@@ -37,8 +37,8 @@ module_param(dma_bits, uint, 0444);
 MODULE_PARM_DESC(dma_bits, "Width of the device's addresses, 28 unless QEMU was told another dma_mask= (default 64, which a 32-bit kernel takes as 32)");
 
 /*
- * The registers are 64 bits wide. An access of 32 bits is the lower half, and sets
- * the upper one to zero, which is what a 32-bit kernel gets along with.
+ * The registers are 64 bits wide. An access of 32 bits is to the lower half, and sets
+ * the upper one to zero. That is enough for a 32-bit kernel.
  */
 static unsigned long edu_get(struct edu_device *edu, unsigned int reg)
 {
@@ -81,7 +81,7 @@ int edu_run(struct edu_device *edu, dma_addr_t addr, u32 offset, u32 len,
 			       5 * USEC_PER_SEC, false, edu, EDU_DMA_CMD))
 		return 0;
 
-	/* Others are waiting to use the memory for something else. */
+	/* Stop the DMA: others are waiting to use the memory for something else. */
 	pci_clear_master(edu->pdev);
 	return -EIO;
 }
@@ -141,8 +141,7 @@ void edu_unmap(struct edu_import *imp)
 
 /*
  * The buffer is about to move. The exporter waits for fences before it touches
- * the memory, so a running DMA may end as if nothing happened, and the mapping
- * has to last until then.
+ * the memory. So a running DMA may finish, and the mapping has to stay until then.
  */
 static void edu_invalidate_mappings(struct dma_buf_attachment *attach)
 {
@@ -176,7 +175,8 @@ static int edu_map(struct edu_import *imp)
  * @write: the device is going to write to the buffer
  *
  * From here to edu_end() nothing may wait for a reservation lock or allocate
- * memory, because whoever wants to move the buffer waits for the fence.
+ * memory: the exporter waits for the fence, with that lock, before it moves the
+ * buffer.
  *
  * Return: A fence, to be given to edu_end(), or an ERR_PTR().
  */
@@ -198,11 +198,11 @@ struct dma_fence *edu_begin(struct edu_import *imp, bool write)
 	ret = edu_map(imp);
 	if (ret)
 		goto err_unlock;
-	/* Moving the buffer in there takes a slot, too. */
+	/* Mapping may move the buffer, which uses a slot, too. So reserve after it. */
 	ret = dma_resv_reserve_fences(resv, 1);
 	if (ret)
 		goto err_unlock;
-	/* Others may be at it, the exporter that just moved it included. */
+	/* Others may use the buffer, including the exporter that has just moved it. */
 	ret = dma_resv_wait_timeout(resv, dma_resv_usage_rw(write), true,
 				    MAX_SCHEDULE_TIMEOUT);
 	if (ret < 0)
@@ -286,7 +286,7 @@ static int edu_ioctl_dma(struct edu_import *imp, void __user *uarg)
 	    arg.len > imp->attach->dmabuf->size - arg.offset)
 		return -EINVAL;
 
-	/* Faults, and with that takes locks, so not while others wait for us. */
+	/* May fault and take locks, so not between edu_begin() and edu_end(). */
 	if (write && copy_from_user(edu->bounce, u64_to_user_ptr(arg.data), arg.len))
 		return -EFAULT;
 	ret = edu_dma(imp, &arg);
@@ -297,8 +297,8 @@ static int edu_ioctl_dma(struct edu_import *imp, void __user *uarg)
 }
 
 /*
- * What a driver normally has is the first of these: it takes the memory of a
- * peer and lets go of it. The others are here to see what exporters make of them.
+ * A driver normally has the first of these: it takes the memory of a peer and lets go
+ * of it. The others are for tests of exporters.
  */
 static const struct dma_buf_attach_ops edu_attach_ops = {
 	.allow_peer2peer = true,
@@ -479,7 +479,7 @@ static int edu_open(struct inode *inode, struct file *file)
 	if (!imp)
 		return -ENOMEM;
 
-	/* misc_deregister() waits for this, so the driver has its reference. */
+	/* misc_deregister() waits for open(), so the driver still has its reference. */
 	kref_get(&edu->kref);
 	imp->edu = edu;
 	file->private_data = imp;
@@ -513,8 +513,8 @@ static const struct file_operations edu_fops = {
 };
 
 /*
- * QEMU gives the registers the byte order of the machine, not that of PCI, so that
- * a big-endian one reads them the wrong way round. This one says which it is.
+ * QEMU gives the registers the byte order of the emulated machine, not that of PCI, so
+ * a big-endian machine reads them swapped. The identification register shows it.
  */
 static int edu_identify(struct edu_device *edu)
 {
@@ -546,7 +546,7 @@ static int edu_init_dma(struct edu_device *edu, struct pci_dev *pdev)
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(min_t(u32, dma_bits, BITS_PER_LONG)));
 	if (ret)
 		return ret;
-	/* The engine works off any length piece by piece. */
+	/* The driver splits any length into DMAs of the engine. */
 	dma_set_max_seg_size(dev, UINT_MAX);
 	edu->bounce = dmam_alloc_coherent(dev, PAGE_SIZE, &edu->bounce_addr,
 					  GFP_KERNEL);
@@ -598,7 +598,7 @@ err_put:
 	return ret;
 }
 
-/* Attachments name the device, so none may outlive it. Open files may. */
+/* Attachments refer to the device, so detach here. Open files may stay. */
 static void edu_remove(struct pci_dev *pdev)
 {
 	struct edu_device *edu = pci_get_drvdata(pdev);

@@ -20,11 +20,11 @@
  * @misc: its node in /dev
  * @pdev: the PCI device
  * @regs: registers
- * @swapped: they have the byte order that readl() does not expect
+ * @swapped: they have another byte order than readl() expects
  * @bounce: a page that carries the bytes between userspace and the device
  * @bounce_addr: its address for the device
- * @lock: serialises everything but invalidate_mappings(), which the exporter
- *	calls under the reservation lock; that is always the inner one
+ * @lock: serialises everything but invalidate_mappings(), which the exporter calls
+ *	under the reservation lock; always taken before a reservation lock
  * @imports: all &struct edu_import
  * @unplugged: the device is gone
  * @context: of its fences

@@ -2,8 +2,8 @@
 /*
  * Lets a test have the device write where it must not, and map without a DMA
  *
- * Nothing to copy: a driver keeps its device inside the buffer and lets go of it
- * when told to, and this does not, to see what stops it.
+ * Do not copy this: it lets the device write outside the buffer and after it was told
+ * to let go, to test what stops it.
  */
 #include <linux/delay.h>
 #include <linux/dma-fence.h>
@@ -35,8 +35,8 @@ static int edu_overrun(struct edu_import *imp, const struct dma_buf_edu_dma *arg
 }
 
 /*
- * Writes to an address that was given back. Nobody else maps for this device
- * meanwhile, so the address cannot have become that of something else.
+ * Writes to an address that was unmapped. Nobody else maps for this device meanwhile,
+ * so the address does not belong to another mapping.
  */
 static int edu_write_revoked(struct edu_import *imp,
 			     const struct dma_buf_edu_dma *arg)
