@@ -58,7 +58,7 @@ LEAN=(-d KASAN -d KCSAN -d KCOV -d GCOV_KERNEL -d UBSAN -d WERROR -d DRM_WERROR 
 # touched RANGE: what x86_64 builds of the files that the commits touch
 touched() {
 	git -C "$TREE" diff --name-only --diff-filter=AM "$1" -- '*.c' |
-		grep -vE '^(tools|rust|samples/dma-buf/edu-test|drivers/gpu/drm/imagination|.*/mock_dmabuf)|gem/selftests/|/armada/|xe/tests/' |
+		grep -vE '^(tools|rust|samples/dma-buf/edu-test|drivers/gpu/drm/imagination|.*/mock_dmabuf)|gem/selftests/|/armada/|/rcar_du_(vsp|writeback)|xe/tests/' |
 		sed 's/\.c$/.o/'
 	# These are part of another one.
 	git -C "$TREE" diff --name-only --diff-filter=AM "$1" |

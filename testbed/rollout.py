@@ -7,11 +7,12 @@
 	rollout.py write	put it into ROLLOUT.md
 	rollout.py check	TAP: is all of it true
 
-Which exporters there are and what they return is read from the source. What the
-source does not say stands in rollout.table: an sg_table that the driver keeps for
-itself, and which tests run the exporter. A test that is named there must exist,
-and the table in ROLLOUT.md must be this one.
+Which exporters and importers there are, and what they return or take, is read from
+the source. What the source does not say stands in rollout.table: an sg_table that the
+driver keeps for itself, and which tests run it. A test that is named there must exist,
+and the tables in ROLLOUT.md must be these.
 """
+import glob
 import os
 import re
 import subprocess
@@ -30,6 +31,21 @@ ARM = ('drivers/gpu/drm/armada/armada_gem.c',)
 NEW = ('drivers/gpu/drm/qxl/qxl_prime.c', 'samples/dma-buf/bar-export.c')
 TESTS = ('drivers/dma-buf/st-dma-buf-', 'drivers/gpu/drm/ttm/tests/')
 OPS = re.compile(r'^(?:static )?(?:const )?struct (?:virtio_)?dma_buf_ops (\w+) ?=\s*\{(.*?)^\};', re.M | re.S)
+
+
+# Who maps, or has GEM map for it. drm_prime.c does so for all that GEM maps for.
+MAPS = (r'dma_buf_list_map(_unlocked)?\(|dma_buf_map_attachment(_unlocked)?\(|'
+        r'\.gem_prime_import_(list|sg_table)\b|^drm_gem_dma_prime_import_list\(')
+OF_TABLES = re.compile(r'dma_buf_map_attachment(_unlocked)?\(|\.gem_prime_import_sg_table\b')
+KUNIT = {'importers': ('dma-buf-umem', 'dma-buf-part-devmem', 'dma-buf-part-zcrx', 'dma-buf-part-iio')}
+# What a driver makes of the list, read in all of its files
+TAKES = (('ranges', r'dma_buf_(list_for_each|cursor_for_each|cursor_next|list_first)_range|dma_buf_segs_next\('),
+         ('pages', r'dma_buf_list_for_each_(page|block)|dma_buf_cursor_next_(page|block)\('),
+         ('array of addresses', r'dma_buf_list_copy_addrs\('),
+         ('one address', r'dma_buf_list_contiguous\('),
+         ('IOMMU domain of its own', r'dma_buf_list_iommu_map\('),
+         ('sg_table of its own', r'dma_buf_list_to_sgt\('),
+         ('physical runs', r'dma_buf_list_contiguous_phys\(|dma_buf_cursor_next_phys\('))
 
 
 def die(text):
@@ -56,12 +72,34 @@ def exporters():
     return found or die(f'no exporters in {TREE}: run ./run tree first')
 
 
-def notes():
-    """file: (table of its own, tests)"""
+def importers():
+    """(file, on the list, what it makes of the list)"""
+    run = subprocess.run(['git', 'grep', '-lE', MAPS, '--', '*.c'],
+                         cwd=TREE, stdout=subprocess.PIPE, check=False, text=True)
+    found = []
+    for path in run.stdout.split():
+        if path.startswith(('drivers/dma-buf/', *TESTS)) or '/tests/' in path:
+            continue
+        text = slurp(os.path.join(TREE, path))
+        whole = text
+        if path.startswith(('drivers/gpu/drm/', 'drivers/accel/', 'drivers/media/platform/')) and \
+                path.count('/') > 3 - path.startswith('drivers/accel/'):
+            whole = ''.join(slurp(os.path.join(TREE, name)) for name in
+                            sorted(glob.glob(os.path.join(TREE, os.path.dirname(path), '*.c'))))
+        takes = [what for what, how in TAKES if re.search(how, whole)]
+        found.append((path, not OF_TABLES.search(text), ', '.join(takes)))
+    return found or die(f'no importers in {TREE}: run ./run tree first')
+
+
+def notes(want):
+    """file: (table of its own, tests), of what is @want: exporters or importers"""
     found = {}
     path = os.path.join(HERE, 'rollout.table')
+    which = 'exporters'
     for number, line in enumerate(slurp(path).splitlines(), 1):
-        if not line.strip() or line.startswith('#'):
+        if line.startswith('= '):
+            which = line[2:]
+        if not line.strip() or line.startswith(('#', '=')) or which != want:
             continue
         fields = [field.strip() for field in line.split('|')]
         if len(fields) != 3 or fields[0] in found:
@@ -81,18 +119,40 @@ def known_tests():
     for name in re.findall(r'^\s*(?:machines=\()?"(\w+)\|',
                            slurp(os.path.join(HERE, 'selftest.sh')), re.M):
         tests[name] = ('selftest', f' - {re.escape(name)}: ')
+    # Suites of KUnit, which the line in the log ends with or names
+    for part, suites in KUNIT.items():
+        for name in suites:
+            tests[name] = (part, f'(?: -)? {re.escape(name)}\\b')
     return tests
 
 
 def table():
-    extra = notes()
+    return exporters_table() + '\n\n' + importers_table()
+
+
+def short(path):
+    return re.sub(r'^drivers/(gpu/)?', '', path)
+
+
+def importers_table():
+    extra = notes('importers')
+    found = importers()
+    lines = ['| importer | on the list | makes of it | run by |', '|---|---|---|---|']
+    for path, converted, takes in found:
+        tests = extra.get(path, ('', '?'))[1]
+        lines.append(f'| {short(path)} | {"yes" if converted else "no"} | {takes or "-"} | {tests or "-"} |')
+    lines += ['', f'{sum(converted for _, converted, _ in found)} of {len(found)} files that map for importing.']
+    return '\n'.join(lines)
+
+
+def exporters_table():
+    extra = notes('exporters')
     found = exporters()
     lines = ['| exporter | on the list | sg_table of its own | compiled on | run by |',
              '|---|---|---|---|---|']
     for path, ops, converted in found:
         own, tests = extra.get(path, ('?', '?'))
-        short = re.sub(r'^drivers/(gpu/)?', '', path)
-        lines.append(f'| {short} `{ops}` | {"yes" if converted else "no"} | {own or "-"} | '
+        lines.append(f'| {short(path)} `{ops}` | {"yes" if converted else "no"} | {own or "-"} | '
                      f'{"arm" if path in ARM else "x86_64"} | {tests or "-"} |')
     known = [converted for path, _, converted in found if path not in NEW]
     lines += ['', f'{sum(known)} of {len(known)} exporters of 7.3; qxl and the sample are new.']
@@ -116,11 +176,14 @@ def objects(arch):
 
 def check():
     """TAP; the logs of the tests that ran before this one are looked at."""
-    results, tests, extra = [], known_tests(), notes()
+    results, tests, extra = [], known_tests(), notes('exporters')
     files = {path for path, _, _ in exporters()}
+    more = notes('importers')
+    results.append(('each importer has a row in rollout.table, and no other',
+                    {path for path, _, _ in importers()} == set(more)))
     results.append(('ROLLOUT.md has the table of this tree', in_page() == table()))
     results.append(('each exporter has a row in rollout.table, and no other', files == set(extra)))
-    for path, (_, run) in sorted(extra.items()):
+    for path, (_, run) in sorted(extra.items()) + sorted(more.items()):
         for name in run.split():
             part, line = tests.get(name, ('', ''))
             log = os.path.join(os.environ.get('LOG', os.path.join(TOP, 'build/log')), part + '.log')

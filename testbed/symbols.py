@@ -36,15 +36,15 @@ def imports(name, module, namespace):
     """Does a file of the module import it? Those lie below the Makefile that names it."""
     made = re.compile(rf'\b{module.replace("_", "[-_]")}(\.o|-y|-objs|-\$\()')
     for folder in pathlib.Path(name).parents:
-        makefile = tree / folder / 'Makefile'
-        if makefile.exists() and made.search(makefile.read_text()):
+        if any(made.search(makefile.read_text()) for makefile in
+               (tree / folder / 'Makefile', tree / folder / 'Kbuild') if makefile.exists()):
             return subprocess.run(['git', '-C', str(tree), 'grep', '-q', f'^MODULE_IMPORT_NS("{namespace}")',
                                    '--', str(folder)], check=False).returncode == 0
     return False
 
 
 exports = {}
-for how, symbol, namespace in re.findall(r'^\s*EXPORT_SYMBOL(\w*)\((\w+)(?:, *"([\w,]+)")?\)',
+for how, symbol, namespace in re.findall(r'^\s*EXPORT_SYMBOL(\w*)\((\w+)(?:, *"([\w,]+)")?(?:\)|,$)',
                                          run('git', '-C', str(tree), 'grep', '-h', 'EXPORT_SYMBOL'), re.M):
     if how in ('_IF_KUNIT', '_FOR_DMABUF_KUNIT'):
         namespace = 'EXPORTED_FOR_KUNIT_TESTING'

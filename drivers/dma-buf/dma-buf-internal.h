@@ -308,10 +308,6 @@ void dma_buf_list_release(struct dma_buf_list *list);
 void dma_buf_list_sync(const struct dma_buf_list *list,
 		       enum dma_data_direction dir, bool for_cpu);
 
-/* The bridge from the list to the sg_table */
-struct sg_table *dma_buf_sgt_from_list(struct dma_buf_list *list);
-struct dma_buf_list *dma_buf_sgt_put_list(struct sg_table *sgt);
-
 /* Negotiation and its records */
 int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);
 void dma_buf_p2p_accepted(struct dma_buf_attachment *attach);

@@ -250,6 +250,22 @@ static unsigned long dma_buf_cursor_here(const struct dma_buf_cursor *cursor)
 	return (cursor->end - cursor->addr) >> PAGE_SHIFT;
 }
 
+/* Limits a cursor that was set up for all pages of a list to a part of them. */
+static void dma_buf_cursor_limit(struct dma_buf_cursor *cursor,
+				 unsigned long pgoff, unsigned long npages)
+{
+	unsigned long skip = min(pgoff, cursor->left);
+
+	cursor->left = skip + min(npages, cursor->left - skip);
+
+	while (skip && dma_buf_cursor_step(cursor)) {
+		unsigned long n = min(skip, dma_buf_cursor_here(cursor));
+
+		cursor->addr += (u64)n << PAGE_SHIFT;
+		skip -= n;
+	}
+}
+
 /**
  * dma_buf_cursor_init_part - read a part of a list
  * @cursor: cursor to set up
@@ -266,18 +282,8 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 			      const struct dma_buf_list *list,
 			      unsigned long pgoff, unsigned long npages)
 {
-	const struct dma_buf_runs *runs = dma_buf_list_runs(list);
-	unsigned long skip = min(pgoff, runs->npages);
-
 	dma_buf_cursor_init(cursor, list);
-	cursor->left = skip + min(npages, runs->npages - skip);
-
-	while (skip && dma_buf_cursor_step(cursor)) {
-		unsigned long n = min(skip, dma_buf_cursor_here(cursor));
-
-		cursor->addr += (u64)n << PAGE_SHIFT;
-		skip -= n;
-	}
+	dma_buf_cursor_limit(cursor, pgoff, npages);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_init_part, "DMA_BUF");
 
@@ -433,6 +439,20 @@ int dma_buf_list_contiguous(const struct dma_buf_list *list, size_t size,
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_contiguous, "DMA_BUF");
 
+/* May the physical addresses of a part of @list be told? */
+static int dma_buf_list_check_phys(const struct dma_buf_list *list, u64 offset,
+				   u64 size)
+{
+	u64 all = (u64)list->dma.npages << PAGE_SHIFT;
+
+	if (!size || offset > all || size > all - offset)
+		return -EINVAL;
+	if (dma_buf_list_is_device(list) || list->bounced)
+		return -EREMOTEIO;
+	/* Warn on all machines, not only on those where an IOMMU is in use. */
+	return WARN_ON_ONCE(!list->phys) ? -EINVAL : 0;
+}
+
 /**
  * dma_buf_list_contiguous_phys - the one physical address of a buffer
  * @list: list of the buffer, for which dma_buf_keep_runs() was called
@@ -455,14 +475,11 @@ int dma_buf_list_contiguous_phys(const struct dma_buf_list *list, size_t size,
 	const u64 *word = list->phys;
 	unsigned long npages;
 	u64 start, addr, end;
+	int ret;
 
-	if (!size || size > (u64)list->dma.npages << PAGE_SHIFT)
-		return -EINVAL;
-	if (dma_buf_list_is_device(list) || list->bounced)
-		return -EREMOTEIO;
-	/* Warn on all machines, not only on those where an IOMMU is in use. */
-	if (WARN_ON_ONCE(!word))
-		return -EINVAL;
+	ret = dma_buf_list_check_phys(list, 0, size);
+	if (ret)
+		return ret;
 
 	word = dma_buf_run_read(word, &start, &npages);
 	end = start + ((u64)npages << PAGE_SHIFT);
@@ -547,3 +564,60 @@ u64 dma_buf_segs_next(struct dma_buf_segs *segs, dma_addr_t *addr)
 	return len;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_segs_next, "DMA_BUF");
+
+/**
+ * dma_buf_segs_init_phys - read the physical addresses of a part of a list
+ * @segs: reader to set up, for dma_buf_segs_next_phys()
+ * @list: list of the buffer, for which dma_buf_keep_runs() was called
+ * @offset: first byte of the part
+ * @size: length of the part in bytes, not zero
+ *
+ * For a driver that writes the page tables behind an IOMMU itself, several for one
+ * domain, and for one that grants the memory to another virtual machine. With a
+ * domain for each there is dma_buf_list_iommu_map(), which tells nobody.
+ *
+ * Context: Any, as long as @list stays mapped.
+ * Return: 0 if there is all of the part to read; -EINVAL if it does not lie within
+ * @list; -EREMOTEIO if this is the memory of a device, or of bounce buffers, which
+ * would be copied over what the driver's device wrote.
+ */
+int dma_buf_segs_init_phys(struct dma_buf_segs *segs,
+			   const struct dma_buf_list *list, u64 offset, u64 size)
+{
+	int ret = dma_buf_list_check_phys(list, offset, size);
+
+	if (ret)
+		return ret;
+
+	*segs = (struct dma_buf_segs) {
+		.cursor = { .next = list->phys, .left = list->dma.npages },
+		.skip = offset & (PAGE_SIZE - 1),
+		.left = size,
+		.max = U64_MAX,
+	};
+	dma_buf_cursor_limit(&segs->cursor, offset >> PAGE_SHIFT, ULONG_MAX);
+	return 0;
+}
+EXPORT_SYMBOL_FOR_MODULES(dma_buf_segs_init_phys,
+			  "msm,drm_xen_front,dmabuf_kunit");
+
+/**
+ * dma_buf_segs_next_phys - step to the next physical segment
+ * @segs: reader that dma_buf_segs_init_phys() set up
+ * @phys: where to put the physical address of the segment
+ *
+ * Context: Any, as long as the list stays mapped.
+ * Return: The length of the segment in bytes, as far as the memory is contiguous,
+ * or zero at the end, when @phys is left alone.
+ */
+u64 dma_buf_segs_next_phys(struct dma_buf_segs *segs, phys_addr_t *phys)
+{
+	dma_addr_t addr;
+	u64 len = dma_buf_segs_next(segs, &addr);
+
+	if (len)
+		*phys = addr;
+	return len;
+}
+EXPORT_SYMBOL_FOR_MODULES(dma_buf_segs_next_phys,
+			  "msm,drm_xen_front,dmabuf_kunit");

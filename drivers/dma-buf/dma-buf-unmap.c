@@ -4,6 +4,8 @@
  */
 #include <linux/err.h>
 #include <linux/export.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -58,6 +60,93 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_sync);
+
+/*
+ * Where it is not known what is behind an IOVA, as with a table of the DMA API, only
+ * single pages are sure to be synced as a whole.
+ */
+static void dma_buf_list_sync_chunk(const struct dma_buf_list *list,
+				    dma_addr_t addr, size_t len, bool for_cpu)
+{
+	while (len) {
+		size_t n = len;
+
+		if (!list->phys || list->route == DMA_BUF_ROUTE_MAP_SG)
+			n = min(len, PAGE_SIZE - offset_in_page(addr));
+		if (for_cpu)
+			dma_buf_hw_sync_for_cpu(list->dev, addr, n, list->dir);
+		else
+			dma_buf_hw_sync_for_device(list->dev, addr, n,
+						   list->dir);
+		addr += n;
+		len -= n;
+	}
+}
+
+static void dma_buf_list_sync_part(const struct dma_buf_list *list, u64 offset,
+				   u64 size, bool for_cpu)
+{
+	struct dma_buf_pairs pairs;
+	struct dma_buf_chunk chunk;
+	u64 all = (u64)list->dma.npages << PAGE_SHIFT;
+	u64 end, begin = 0;
+
+	if (!list->need_sync)
+		return;
+
+	offset = min(offset, all);
+	end = offset + min(size, all - offset);
+	dma_buf_list_for_each_pair(chunk, &pairs, list) {
+		u64 len = (u64)chunk.npages << PAGE_SHIFT;
+		u64 skip = offset > begin ? min(offset - begin, len) : 0;
+
+		if (begin >= end)
+			break;
+		dma_buf_list_sync_chunk(list, chunk.dma_addr + skip,
+					min(len, end - begin) - skip, for_cpu);
+		begin += len;
+	}
+}
+
+/**
+ * dma_buf_list_sync_for_device - give a part of a mapping to the device
+ * @list: list that the caller mapped, or that it made of memory of its own
+ * @offset: first byte of the part
+ * @size: length of the part in bytes; what is beyond the end of the list is left out
+ *
+ * For an importer that touches the memory with the CPU while it is mapped, or for
+ * memory of a driver's own, where others call dma_sync_sgtable_for_device(). The
+ * direction is the one that the list was mapped for. Whoever gets at a dma-buf through
+ * dma_buf_begin_cpu_access() has it synced there.
+ *
+ * Costs nothing where there are neither caches to manage nor bounce buffers, and then
+ * for each run of the part.
+ *
+ * Context: Any. @list stays mapped.
+ */
+void dma_buf_list_sync_for_device(const struct dma_buf_list *list, u64 offset,
+				  u64 size)
+{
+	dma_buf_list_sync_part(list, offset, size, false);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_device, "DMA_BUF");
+
+/**
+ * dma_buf_list_sync_for_cpu - give a part of a mapping to the CPU
+ * @list: as for dma_buf_list_sync_for_device()
+ * @offset: first byte of the part
+ * @size: length of the part in bytes; what is beyond the end of the list is left out
+ *
+ * The opposite of dma_buf_list_sync_for_device().
+ *
+ * Context: Any. @list stays mapped.
+ */
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list, u64 offset,
+			       u64 size)
+{
+	dma_buf_list_sync_part(list, offset, size, true);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
 
 /*
  * Sync the caches run by run here: dma_iova_destroy() would look up the physical

@@ -648,13 +648,14 @@ static void model_unmap_sgtable(struct device *dev, struct sg_table *sgt,
 	KUNIT_EXPECT_EQ(m->test, before - m->nr_maps, sgt->orig_nents);
 }
 
-/* Has to be mapped, but may consist of several links. */
+/* Must be a part of something that was mapped, but may be several links. */
 static bool model_knows(struct model *m, dma_addr_t addr, size_t size)
 {
 	unsigned int i;
 
 	for (i = 0; i < m->nr_maps; i++)
-		if (m->maps[i].addr == addr && m->maps[i].size == size)
+		if (addr - m->maps[i].addr < m->maps[i].size &&
+		    size <= m->maps[i].size - (addr - m->maps[i].addr))
 			return true;
 	for (i = 0; i < MODEL_MAX_IOVAS; i++)
 		if (addr - m->iovas[i].addr < m->iovas[i].linked &&

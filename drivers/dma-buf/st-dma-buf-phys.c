@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Physical addresses, which one importer gets
+ * Physical addresses, which few importers get
  */
 #include "st-dma-buf-model.h"
 
@@ -74,15 +74,76 @@ static void neighbours_in_memory_are_one_piece(struct kunit *test)
 	buffer_close(&b, list);
 }
 
+/* What is read of a part is that part of @vec, and nothing else. */
+static void expect_phys(struct kunit *test, const struct dma_buf_list *list,
+			const struct phys_vec *vec, u64 offset, u64 size)
+{
+	struct dma_buf_segs segs;
+	phys_addr_t phys;
+	u64 len, n;
+
+	KUNIT_ASSERT_EQ(test, 0, dma_buf_segs_init_phys(&segs, list, offset, size));
+	for (; offset >= vec->len; vec++)
+		offset -= vec->len;
+	while ((len = dma_buf_segs_next_phys(&segs, &phys))) {
+		KUNIT_ASSERT_LE(test, len, size);
+		for (; len; len -= n, phys += n, size -= n) {
+			n = min(len, vec->len - offset);
+			KUNIT_ASSERT_EQ(test, phys, vec->paddr + offset);
+			offset += n;
+			if (offset == vec->len) {
+				offset = 0;
+				vec++;
+			}
+		}
+	}
+	KUNIT_EXPECT_EQ(test, size, 0);
+	phys = 1;
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_segs_next_phys(&segs, &phys));
+	KUNIT_EXPECT_EQ(test, phys, 1);
+}
+
+static void parts_are_read_as_they_are_in_memory(struct kunit *test)
+{
+	const struct model_machine *machine = model_machine_set_up(test);
+	struct model *m = test->priv;
+	bool device = machine->kind == BUFFER_BAR || machine->kind == BUFFER_PHYS;
+	const struct phys_vec *vec = device ? model_bar : model_ram(m);
+	struct dma_buf_list *list;
+	struct dma_buf_segs segs;
+	struct buffer b;
+	u64 all, at;
+
+	list = map_with_runs(&b, m, machine->kind, vec, 3);
+	all = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
+	for (at = 0; at < all && !device; at += PAGE_SIZE / 2) {
+		expect_phys(test, list, vec, at, all - at);
+		expect_phys(test, list, vec, 0, all - at);
+		expect_phys(test, list, vec, at, 1);
+	}
+	if (device)
+		KUNIT_EXPECT_EQ(test, -EREMOTEIO,
+				dma_buf_segs_init_phys(&segs, list, 0, all));
+	KUNIT_EXPECT_EQ(test, -EINVAL, dma_buf_segs_init_phys(&segs, list, 0, 0));
+	KUNIT_EXPECT_EQ(test, -EINVAL, dma_buf_segs_init_phys(&segs, list, all, 1));
+	KUNIT_EXPECT_EQ(test, -EINVAL, dma_buf_segs_init_phys(&segs, list, 1, all));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			dma_buf_segs_init_phys(&segs, list, U64_MAX, U64_MAX));
+	buffer_close(&b, list);
+}
+
 static void bounced_memory_is_not_handed_over(struct kunit *test)
 {
 	struct model *m = test->priv;
 	struct dma_buf_list *list;
+	struct dma_buf_segs segs;
 	phys_addr_t phys = 1;
 	struct buffer b;
 
 	list = map_with_runs(&b, m, BUFFER_RUNS, model_ram(m), 3);
 	list->bounced = true;
+	KUNIT_EXPECT_EQ(test, -EREMOTEIO,
+			dma_buf_segs_init_phys(&segs, list, 0, PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, -EREMOTEIO,
 			dma_buf_list_contiguous_phys(list, PAGE_SIZE, &phys));
 	KUNIT_EXPECT_EQ(test, phys, 1);
@@ -94,6 +155,8 @@ static struct kunit_case phys_cases[] = {
 	KUNIT_CASE_PARAM(physical_address_goes_as_far_as_the_memory,
 			 model_machine_gen_params),
 	KUNIT_CASE(neighbours_in_memory_are_one_piece),
+	KUNIT_CASE_PARAM(parts_are_read_as_they_are_in_memory,
+			 model_machine_gen_params),
 	KUNIT_CASE(bounced_memory_is_not_handed_over),
 	{ }
 };

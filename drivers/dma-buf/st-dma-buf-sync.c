@@ -5,6 +5,7 @@
  */
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
+#include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -179,6 +180,120 @@ static void peer_memory_is_not_synced(struct kunit *test)
 	expect_syncs(m, BUFFER_BAR, model_bar, 3, 0);
 }
 
+/* Parts */
+
+/*
+ * The syncs of a part follow each other, are in the buffer and cover all of the part that
+ * is in there, and nothing but that. Pages are all that is certain of the addresses.
+ */
+static void expect_part(struct model *m, const struct dma_buf_list *list,
+			u64 offset, u64 size, bool for_device)
+{
+	u64 all = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
+	u64 at = min(offset, all), end = at + min(size, all - at);
+	size_t done, n;
+	unsigned int i;
+
+	m->nr_syncs = 0;
+	if (for_device)
+		dma_buf_list_sync_for_device(list, offset, size);
+	else
+		dma_buf_list_sync_for_cpu(list, offset, size);
+	KUNIT_ASSERT_LE(m->test, m->nr_syncs, MODEL_MAX_SYNCS);
+	for (i = 0; i < m->nr_syncs; i++) {
+		KUNIT_EXPECT_EQ(m->test, m->syncs[i].for_device, for_device);
+		for (done = 0; done < m->syncs[i].size; done += n) {
+			struct dma_buf_cursor cursor;
+			dma_addr_t addr;
+
+			dma_buf_cursor_init_part(&cursor, list, at >> PAGE_SHIFT, 1);
+			KUNIT_ASSERT_TRUE(m->test, dma_buf_cursor_next_page(&cursor, &addr));
+			KUNIT_ASSERT_EQ(m->test, addr + offset_in_page(at),
+					m->syncs[i].addr + done);
+			n = min(PAGE_SIZE - offset_in_page(at), m->syncs[i].size - done);
+			at += n;
+		}
+	}
+	KUNIT_EXPECT_EQ(m->test, at, end);
+}
+
+static void expect_parts(struct model *m, const struct dma_buf_list *list)
+{
+	u64 all = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
+	struct rnd_state rnd;
+	unsigned int i;
+
+	prandom_seed_state(&rnd, 20);
+	for (i = 0; i < 100; i++) {
+		u64 offset = prandom_u32_state(&rnd) % (all + PAGE_SIZE);
+
+		expect_part(m, list, offset,
+			    prandom_u32_state(&rnd) % (all + PAGE_SIZE), i & 1);
+	}
+	expect_part(m, list, 0, U64_MAX, true);
+	expect_part(m, list, PAGE_SIZE + 1, U64_MAX, false);
+	expect_part(m, list, all, 1, false);
+	expect_part(m, list, U64_MAX, U64_MAX, false);
+	expect_part(m, list, 1, 0, false);
+}
+
+static void sync_parts(struct model *m, bool page_by_page)
+{
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	expect_parts(m, list);
+	m->nr_syncs = 0;
+	dma_buf_list_sync_for_cpu(list, 0, U64_MAX);
+	KUNIT_EXPECT_EQ(m->test, m->nr_syncs,
+			page_by_page ? dma_buf_list_npages(list) : 3);
+	buffer_close(&b, list);
+}
+
+static void part_is_synced_and_nothing_else(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	m->coherent = false;
+	sync_parts(m, false);
+}
+
+static void part_of_an_iova_is_synced(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_behind_iommu(m);
+	m->coherent = false;
+	sync_parts(m, false);
+	/* What is behind it is not kept: all that the DMA API finds is a page. */
+	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
+	sync_parts(m, true);
+}
+
+static void part_of_a_table_is_synced(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	model_with_map_ops(m);
+	sync_parts(m, true);
+	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 0);
+}
+
+/* The model would complain of any call. */
+static void part_costs_nothing_without_caches(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	dma_buf_list_sync_for_cpu(list, 0, U64_MAX);
+	dma_buf_list_sync_for_device(list, PAGE_SIZE, 1);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 0);
+	buffer_close(&b, list);
+}
+
 /* CPU access */
 
 /* What the CPU does has a direction of its own, which the model expects here. */
@@ -209,8 +324,7 @@ static void expect_mappings_synced(struct buffer *b,
 static void cpu_access_syncs_every_mapping(struct kunit *test)
 {
 	struct model *m = test->priv;
-	struct dma_buf_list *list, *again;
-	struct sg_table *sgt;
+	struct dma_buf_list *list, *again, *third;
 	struct buffer b;
 
 	m->coherent = false;
@@ -225,11 +339,11 @@ static void cpu_access_syncs_every_mapping(struct kunit *test)
 
 	again = buffer_map(&b);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
-	sgt = dma_buf_map_attachment_unlocked(b.attach, m->dir);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, sgt);
+	third = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, third);
 	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 9);
 
-	dma_buf_unmap_attachment_unlocked(b.attach, sgt, m->dir);
+	buffer_unmap(&b, third);
 	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 6);
 	buffer_unmap(&b, list);
 	expect_mappings_synced(&b, DMA_BIDIRECTIONAL, 3);
@@ -355,6 +469,10 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(unmapping_an_iova_syncs_run_by_run),
 	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
 	KUNIT_CASE(peer_memory_is_not_synced),
+	KUNIT_CASE(part_is_synced_and_nothing_else),
+	KUNIT_CASE(part_of_an_iova_is_synced),
+	KUNIT_CASE(part_of_a_table_is_synced),
+	KUNIT_CASE(part_costs_nothing_without_caches),
 	KUNIT_CASE(cpu_access_syncs_every_mapping),
 	KUNIT_CASE(cpu_access_syncs_nothing_unless_the_exporter_says_so),
 	KUNIT_CASE(failed_cpu_access_syncs_nothing),

@@ -106,7 +106,8 @@ struct dma_buf_cursor {
  *
  * For devices that take (address, length) pairs of a limited length, and for parts
  * of a buffer that begin or end within a page. Lives on the reader's stack. Set it
- * up with dma_buf_segs_init().
+ * up with dma_buf_segs_init(), or with dma_buf_segs_init_phys() for addresses that are
+ * no device's.
  */
 struct dma_buf_segs {
 	/* private: internal to the functions below */
@@ -145,7 +146,15 @@ void dma_buf_segs_init(struct dma_buf_segs *segs,
 		       const struct dma_buf_list *list, u64 offset, u64 size,
 		       u64 max);
 u64 dma_buf_segs_next(struct dma_buf_segs *segs, dma_addr_t *addr);
+int dma_buf_segs_init_phys(struct dma_buf_segs *segs,
+			   const struct dma_buf_list *list, u64 offset,
+			   u64 size);
+u64 dma_buf_segs_next_phys(struct dma_buf_segs *segs, phys_addr_t *phys);
 bool dma_buf_list_is_peer(const struct dma_buf_list *list);
+void dma_buf_list_sync_for_device(const struct dma_buf_list *list, u64 offset,
+				  u64 size);
+void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list, u64 offset,
+			       u64 size);
 
 /* private: the first run at @word, returns where the one after it is */
 static inline const u64 *dma_buf_run_read(const u64 *word, u64 *addr,

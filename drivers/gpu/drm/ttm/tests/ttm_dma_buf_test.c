@@ -463,7 +463,7 @@ static void share_export(struct share *s)
 	KUNIT_ASSERT_EQ(test, 0,
 			ttm_bo_init_reserved(&s->bdev, &s->bo,
 					     ttm_bo_type_kernel, &placement, 1,
-					     &ctx, NULL, NULL, share_destroy));
+					     &ctx, NULL, share_destroy));
 	ttm_bo_unreserve(&s->bo);
 
 	s->dmabuf = ttm_dma_buf_export(&s->bo, &share_ops, 0, NULL);
