@@ -12,7 +12,7 @@ kunit() {
 	"$TREE/tools/testing/kunit/kunit.py" "$1" --build_dir="$out" --jobs "$JOBS" \
 		--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" \
 		--kunitconfig="$TREE/drivers/gpu/drm/ttm/tests/.kunitconfig" \
-		--make_options CC="ccache gcc" "${@:2}"
+		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc" "${@:2}"
 }
 
 cd "$TREE" || die "no $TREE: run ./run tree"

@@ -188,21 +188,14 @@ DEFINE_DRM_GEM_FOPS(test_fops);
 
 /* What they have in common */
 
-static struct drm_device *alloc_drm(struct kunit *test,
-				    const struct drm_driver *driver)
+static struct drm_device *alloc_drm(struct import_test *t, struct device *dev)
 {
 	struct drm_device *drm;
-	struct device *dev;
 
-	dev = drm_kunit_helper_alloc_device(test);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
-	/* Or it might not reach the memory. */
-	KUNIT_ASSERT_EQ(test, dma_set_mask(dev, DMA_BIT_MASK(64)), 0);
-
-	drm = __drm_kunit_helper_alloc_drm_device_with_driver(test, dev,
+	drm = __drm_kunit_helper_alloc_drm_device_with_driver(t->test, dev,
 							      sizeof(*drm), 0,
-							      driver);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, drm);
+							      &t->driver);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(t->test, drm);
 	return drm;
 }
 
@@ -210,6 +203,7 @@ static int import_test_init(struct kunit *test)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct import_test *t;
+	struct device *dev;
 	unsigned int i;
 
 	t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -220,7 +214,11 @@ static int import_test_init(struct kunit *test)
 	t->driver.driver_features = DRIVER_GEM;
 	t->driver.fops = &test_fops;
 	t->driver.gem_prime_import_list = test_import_list;
-	t->drm = alloc_drm(test, &t->driver);
+	dev = drm_kunit_helper_alloc_device(test);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dev);
+	/* Or it might not reach the memory. */
+	KUNIT_ASSERT_EQ(test, dma_set_mask(dev, DMA_BIT_MASK(64)), 0);
+	t->drm = alloc_drm(t, dev);
 
 	t->block = alloc_pages(GFP_KERNEL, get_order(TEST_SIZE));
 	KUNIT_ASSERT_NOT_NULL(test, t->block);
@@ -382,7 +380,7 @@ static void drm_test_prime_import_own(struct kunit *test)
 	if (!IS_ERR_OR_NULL(obj))
 		drm_gem_object_put(obj);
 
-	other = alloc_drm(test, &t->driver);
+	other = alloc_drm(t, t->drm->dev);
 	obj = drm_gem_prime_import_dev(other, dmabuf, other->dev);
 	KUNIT_EXPECT_PTR_NE(test, obj, &shmem->base);
 	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, obj);
