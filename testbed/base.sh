@@ -84,49 +84,12 @@ prepare() {
 	trap 'exit 130' INT TERM
 }
 
-# A package system of its own: configuration, lists and state stand in $tmp,
-# only the machine's proxy settings and the like are taken over.
-apt_config() {		# MIRROR
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -e "$keyring" ] || keyring=${keyring%.gpg}.pgp
-	[ -e "$keyring" ] || die "no $keyring to check the base kernel with: apt-get install debian-archive-keyring, or $other"
-	mkdir -p "$tmp/apt/lists/partial" "$tmp/apt/cache/archives/partial"
-	: >"$tmp/apt/status"
-	printf '%s\n' "Types: deb" "URIs: $1" "Suites: trixie-backports" "Components: main" \
-		"Targets: Packages" "Signed-By: $keyring" >"$tmp/apt/base.sources"
-	cat >"$tmp/apt/conf" <<-EOF
-	#clear APT::Update;
-	#clear DPkg;
-	Dir::Etc::sourcelist "$tmp/apt/base.sources";
-	Dir::Etc::sourceparts "/dev/null";
-	Dir::Etc::preferences "/dev/null";
-	Dir::Etc::preferencesparts "/dev/null";
-	Dir::State "$tmp/apt";
-	Dir::State::status "$tmp/apt/status";
-	Dir::Cache "$tmp/apt/cache";
-	APT::Sandbox::User "";
-	APT::Update::Error-Mode "any";
-	APT::Default-Release "";
-	Acquire::Languages "none";
-	Acquire::Retries "3";
-	Acquire::http::Timeout "30";
-	EOF
-}
-
-# The mirrors the machine itself uses, whatever the format of its sources.
-mirrors() {
-	# shellcheck disable=SC2016
-	apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-		awk '$2 == "main" && $1 !~ /security/ && !seen[$1]++ {
-			print ($1 ~ /debian\/?$/ ? 0 : 1), $1 }' | sort -s -n -k1,1 | cut -d' ' -f2
-}
-
 fetch() {
 	local package=linux-source-$series mirror reached=
 	command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
 		die "no base kernel, and no apt to fetch it with: $other"
 	for mirror in $(mirrors); do
-		apt_config "$mirror"
+		apt_config "$mirror" trixie-backports
 		QUIET=1 step "reading the package index" "$LOG/base-index.log" \
 			apt-get -c "$tmp/apt/conf" update || continue
 		reached=1

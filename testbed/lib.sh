@@ -82,6 +82,43 @@ space() {
 		die "$1 has $((kib / 1024)) MiB free, $2 GiB are needed: free some space, or put the cache elsewhere with CACHE="
 }
 
+# For what is not in the machine's own Debian: a package system whose configuration,
+# lists and state stand in $tmp. Only proxy settings and the like are taken over.
+apt_config() {		# MIRROR SUITE
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	[ -e "$keyring" ] || keyring=${keyring%.gpg}.pgp
+	[ -e "$keyring" ] || die "no $keyring to check packages with: apt-get install debian-archive-keyring${other:+, or $other}"
+	mkdir -p "$tmp/apt/lists/partial" "$tmp/apt/cache/archives/partial"
+	: >"$tmp/apt/status"
+	printf '%s\n' "Types: deb" "URIs: $1" "Suites: $2" "Components: main" \
+		"Targets: Packages" "Signed-By: $keyring" >"$tmp/apt/base.sources"
+	cat >"$tmp/apt/conf" <<-EOF
+	#clear APT::Update;
+	#clear DPkg;
+	Dir::Etc::sourcelist "$tmp/apt/base.sources";
+	Dir::Etc::sourceparts "/dev/null";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
+	Dir::State "$tmp/apt";
+	Dir::State::status "$tmp/apt/status";
+	Dir::Cache "$tmp/apt/cache";
+	APT::Sandbox::User "";
+	APT::Update::Error-Mode "any";
+	APT::Default-Release "";
+	Acquire::Languages "none";
+	Acquire::Retries "3";
+	Acquire::http::Timeout "30";
+	EOF
+}
+
+# The mirrors the machine itself uses, whatever the format of its sources.
+mirrors() {
+	# shellcheck disable=SC2016
+	apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+		awk '$2 == "main" && $1 !~ /security/ && !seen[$1]++ {
+			print ($1 ~ /debian\/?$/ ? 0 : 1), $1 }' | sort -s -n -k1,1 | cut -d' ' -f2
+}
+
 # step TEXT LOGFILE COMMAND...: runs it with a status line at least every 15 s;
 # everything it prints goes to the log, whose end is shown on failure unless QUIET
 # is set.
