@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# build.sh OUTPUT-DIRECTORY 64|64k|32 [FLAG...]: the fuzzer, as OUTPUT-DIRECTORY/fuzz,
-# of a kernel that has 64 bit, 64 bit and pages of 64 KiB, or 32 bit and more memory
-# than these reach
+# build.sh OUTPUT-DIRECTORY 64|64k|32|headers [FLAG...]: the fuzzer, as
+# OUTPUT-DIRECTORY/fuzz, of a kernel that has 64 bit, 64 bit and pages of 64 KiB, or
+# 32 bit and more memory than these reach; or only the headers
 #
 # Every <linux/...> and <kunit/...> that the sources include and this repository
 # does not have becomes a file that includes shim.h. Coverage is counted in the
@@ -14,7 +14,7 @@ shift 2
 
 link=()
 case $VARIANT in
-64) ;;
+64 | headers) ;;
 64k) set -- -DPAGE_SHIFT=16 "$@" ;;
 32) # libFuzzer is C++, but there need not be a compiler for that.
 	set -- --target=i686-linux-gnu "$@"
@@ -44,6 +44,8 @@ uapi=$TOP/build/linux/include/uapi/linux/dma-buf.h
 [ -e "$uapi" ] || { echo "no $uapi: run ./run tree first" >&2; exit 1; }
 mkdir -p "$OUT/include/uapi/linux"
 { echo '#pragma once'; sed -n '/^enum /,/^};/p' "$uapi"; } >"$OUT/include/uapi/linux/dma-buf.h"
+
+[ "$VARIANT" != headers ] || exit 0
 
 objects=()
 for source in "${sources[@]}" "$SRC"/*.c; do
