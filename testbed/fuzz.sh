@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Fuzz the builder of the list, its cursors and the bridge to the sg_table: the
+# Fuzz the builder of the list, its cursors and what importers call: the
 # sources as they are, in userspace, under ASan and UBSan, on a model of the
 # hardware; as in a kernel of 64 bit, in one with pages of 64 KiB, and in one of 32
 # bit. FUZZ_SECONDS and FUZZ_SEED say how long all of it takes and from where; what a

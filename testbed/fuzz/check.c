@@ -459,8 +459,9 @@ void check_list(const struct dma_buf_list *list, const struct input *script)
 /* What needs syncing is synced once, each page in order. */
 void check_sync(const struct dma_buf_list *list)
 {
-	bool skip = list->attrs & DMA_ATTR_MMIO || !hw.need_sync || hw.phys;
 	bool table = list->route == DMA_BUF_ROUTE_MAP_SG;
+	bool needs = table ? hw.need_sync : list->bounced || !hw.coherent;
+	bool skip = list->attrs & DMA_ATTR_MMIO || !needs || hw.phys;
 	int i;
 
 	/* Nobody syncs it otherwise. */

@@ -260,6 +260,5 @@ void check_importer(const struct dma_buf_list *list, struct input in);
 void check_no_addresses(const struct dma_buf_list *list);
 void check_domain(const struct dma_buf_list *list, struct input in);
 void check_sync(const struct dma_buf_list *list);
-void check_bridge(struct dma_buf_list *list);
 
 #endif

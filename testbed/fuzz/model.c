@@ -384,6 +384,25 @@ bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 	return !hw.skipped;
 }
 
+bool dma_buf_hw_need_map_mmio(struct device *dev, unsigned long attrs)
+{
+	u64 last = 0;
+	unsigned long i;
+
+	expect_device(dev);
+	expect(!hw.asked && !hw.phys && attrs & DMA_ATTR_MMIO &&
+	       attrs == model_attrs());
+	hw.asked = true;
+	if (!hw.identity || attrs & DMA_ATTR_CC_SHARED)
+		return true;
+	for (i = 0; i < nr_segments; i++)
+		if (segments[i].npages)
+			last = max(last, segments[i].phys +
+					 PFN_PHYS(segments[i].npages) - 1);
+	hw.skipped = last + hw.dma_offset <= hw.mask;
+	return false;
+}
+
 /* When all is mapped, as it may depend on what was. */
 bool dma_buf_hw_need_unmap(struct device *dev)
 {
@@ -576,7 +595,7 @@ static void expect_destroyed_with(unsigned long attrs)
 	expect(hw.coherent || skip);
 	expect(!hw.sync.npages || hw.sync.for_cpu);
 	expect(PFN_PHYS(hw.sync.npages) ==
-	       (skip && hw.need_sync ? iova.linked : 0));
+	       (skip ? iova.linked : 0));
 }
 
 void dma_buf_hw_iova_destroy(struct device *dev, struct dma_iova_state *state,

@@ -34,6 +34,7 @@ typedef u64 dma_addr_t;
 #define PAGE_SIZE	(1UL << PAGE_SHIFT)
 /* Signed, or it would cut physical addresses where these are longer */
 #define PAGE_MASK	(~((1L << PAGE_SHIFT) - 1))
+#define offset_in_page(p)	((unsigned long)(p) & (PAGE_SIZE - 1))
 #define PFN_UP(x)	(((x) + PAGE_SIZE - 1) >> PAGE_SHIFT)
 #define PFN_PHYS(x)	((phys_addr_t)(x) << PAGE_SHIFT)
 #define PHYS_PFN(x)	((unsigned long)((x) >> PAGE_SHIFT))
