@@ -186,8 +186,8 @@ static void peer_memory_is_not_synced(struct kunit *test)
  * The syncs of a part follow each other, are in the buffer and cover all of the part that
  * is in there, and nothing but that. Pages are all that is certain of the addresses.
  */
-static void expect_part(struct model *m, const struct dma_buf_list *list,
-			u64 offset, u64 size, bool for_device)
+static void expect_part_synced(struct model *m, const struct dma_buf_list *list,
+			       u64 offset, u64 size, bool for_device)
 {
 	u64 all = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
 	u64 at = min(offset, all), end = at + min(size, all - at);
@@ -227,14 +227,14 @@ static void expect_parts(struct model *m, const struct dma_buf_list *list)
 	for (i = 0; i < 100; i++) {
 		u64 offset = prandom_u32_state(&rnd) % (all + PAGE_SIZE);
 
-		expect_part(m, list, offset,
-			    prandom_u32_state(&rnd) % (all + PAGE_SIZE), i & 1);
+		expect_part_synced(m, list, offset,
+				   prandom_u32_state(&rnd) % (all + PAGE_SIZE), i & 1);
 	}
-	expect_part(m, list, 0, U64_MAX, true);
-	expect_part(m, list, PAGE_SIZE + 1, U64_MAX, false);
-	expect_part(m, list, all, 1, false);
-	expect_part(m, list, U64_MAX, U64_MAX, false);
-	expect_part(m, list, 1, 0, false);
+	expect_part_synced(m, list, 0, U64_MAX, true);
+	expect_part_synced(m, list, PAGE_SIZE + 1, U64_MAX, false);
+	expect_part_synced(m, list, all, 1, false);
+	expect_part_synced(m, list, U64_MAX, U64_MAX, false);
+	expect_part_synced(m, list, 1, 0, false);
 }
 
 static void sync_parts(struct model *m, bool page_by_page)
