@@ -29,7 +29,7 @@ PART_OF = {'drivers/gpu/drm/i915/gem/selftests/mock_dmabuf.c':
 ARM = ('drivers/gpu/drm/armada/armada_gem.c',)
 # Those that 7.3 does not have
 NEW = ('drivers/gpu/drm/qxl/qxl_prime.c', 'samples/dma-buf/bar-export.c')
-TESTS = ('drivers/dma-buf/st-dma-buf-', 'drivers/gpu/drm/ttm/tests/')
+TESTS = ('drivers/dma-buf/st-dma-buf-', 'drivers/gpu/drm/ttm/tests/', 'drivers/gpu/drm/tests/')
 OPS = re.compile(r'^(?:static )?(?:const )?struct (?:virtio_)?dma_buf_ops (\w+) ?=\s*\{(.*?)^\};', re.M | re.S)
 
 
