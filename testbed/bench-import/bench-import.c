@@ -3,8 +3,8 @@
  * Measures the exporter of any dma-buf from the importer's side: attach, map, fill
  * a page table, have the CPU access it as the SYNC ioctl does, unmap, detach
  *
- * Write "NAME FD" to /dev/bench-import. It is built against both kernels, and where
- * there is a page list, an importer of that and one of the sg_table are measured.
+ * Write "NAME FD" to /dev/bench-import. It is built against both kernels: an importer
+ * of the page list where there is one, and of the sg_table where not.
  */
 #include <linux/dma-buf.h>
 #include <linux/fs.h>
@@ -30,6 +30,7 @@ static int cpu_access(struct dma_buf *dmabuf)
 	       dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
 }
 
+#ifndef HAVE_LIST
 static int with_table(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 {
 	struct sg_dma_page_iter iter;
@@ -49,8 +50,7 @@ static int with_table(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 	t[UNMAP] = ktime_get_ns();
 	return ret;
 }
-
-#ifdef HAVE_LIST
+#else
 static int with_list(struct dma_buf_attachment *attach, u64 *pte, u64 *t)
 {
 	struct dma_buf_cursor cursor;
@@ -119,9 +119,10 @@ static ssize_t bench_write(struct file *file, const char __user *from, size_t le
 	dmabuf = dma_buf_get(fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
-	ret = measure(name, "sg_table", dmabuf, with_table);
 #ifdef HAVE_LIST
-	ret = ret ?: measure(name, "list", dmabuf, with_list);
+	ret = measure(name, "list", dmabuf, with_list);
+#else
+	ret = measure(name, "sg_table", dmabuf, with_table);
 #endif
 	dma_buf_put(dmabuf);
 	return ret ?: len;
