@@ -174,16 +174,16 @@ def exporters(out):
             cost[name, kernel, importer] = [int(p) for p in parts]
     if {kernel for _, kernel, _ in cost} != {'before', 'after'}:
         return
-    yield ('| exporter, 64 MiB | base | patched, still an sg_table | patched, list | map+unmap | walk | with attaching '
+    yield ('| exporter, 64 MiB | base, sg_table | patched, list | map+unmap | walk | with attaching '
            '| SYNC begin and end: base, patched |')
-    yield '|---|--:|--:|--:|--:|--:|--:|--:|'
+    yield '|---|--:|--:|--:|--:|--:|--:|'
     for name in dict.fromkeys(key[0] for key in cost):
-        old, bridge, new = (cost[name, *key] for key in (
-            ('before', 'sg_table'), ('after', 'sg_table'), ('after', 'list')))
+        old, new = (cost[name, *key] for key in (
+            ('before', 'sg_table'), ('after', 'list')))
 
         def parts(c):
             return '/'.join(str(n) for n in c[1:4])
-        yield (f'| {name} | {parts(old)} | {parts(bridge)} | {parts(new)} '
+        yield (f'| {name} | {parts(old)} | {parts(new)} '
                f'| {(old[1] + old[3]) / (new[1] + new[3]):.2f} | {old[2] / new[2]:.2f} '
                f'| {sum(old[:5]) / sum(new[:5]):.2f} | {old[5]}, {new[5]} |')
 
