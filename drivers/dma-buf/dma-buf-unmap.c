@@ -12,6 +12,15 @@
 
 #include "dma-buf-internal.h"
 
+static void dma_buf_list_sync_table(const struct dma_buf_list *list,
+				    enum dma_data_direction dir, bool for_cpu)
+{
+	if (for_cpu)
+		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
+	else
+		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
+}
+
 static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
 				   enum dma_data_direction dir, bool for_cpu)
 {
@@ -52,12 +61,10 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 	if (for_cpu && list->bounced)
 		dir = list->dir;
 
-	if (list->route != DMA_BUF_ROUTE_MAP_SG)
-		dma_buf_list_sync_runs(list, dir, for_cpu);
-	else if (for_cpu)
-		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
+	if (list->route == DMA_BUF_ROUTE_MAP_SG)
+		dma_buf_list_sync_table(list, dir, for_cpu);
 	else
-		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
+		dma_buf_list_sync_runs(list, dir, for_cpu);
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_list_sync);
 
@@ -93,6 +100,10 @@ static void dma_buf_list_sync_part(const struct dma_buf_list *list, u64 offset,
 
 	if (!list->need_sync)
 		return;
+	if (list->route == DMA_BUF_ROUTE_MAP_SG && !offset && size >= all) {
+		dma_buf_list_sync_table(list, list->dir, for_cpu);
+		return;
+	}
 
 	offset = min(offset, all);
 	end = offset + min(size, all - offset);

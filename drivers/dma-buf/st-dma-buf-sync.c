@@ -199,6 +199,11 @@ static void expect_part_synced(struct model *m, const struct dma_buf_list *list,
 		dma_buf_list_sync_for_device(list, offset, size);
 	else
 		dma_buf_list_sync_for_cpu(list, offset, size);
+	/* The DMA API has a loop of its own for all of a table. */
+	if (list->route == DMA_BUF_ROUTE_MAP_SG && !offset && size >= all) {
+		KUNIT_EXPECT_EQ(m->test, m->nr_syncs, 0);
+		return;
+	}
 	KUNIT_ASSERT_LE(m->test, m->nr_syncs, MODEL_MAX_SYNCS);
 	for (i = 0; i < m->nr_syncs; i++) {
 		KUNIT_EXPECT_EQ(m->test, m->syncs[i].for_device, for_device);
@@ -245,7 +250,7 @@ static void sync_parts(struct model *m, bool page_by_page)
 	list = buffer_open(&b, m, BUFFER_RUNS, model_ram(m), 3);
 	expect_parts(m, list);
 	m->nr_syncs = 0;
-	dma_buf_list_sync_for_cpu(list, 0, U64_MAX);
+	dma_buf_list_sync_for_cpu(list, 1, U64_MAX);
 	KUNIT_EXPECT_EQ(m->test, m->nr_syncs,
 			page_by_page ? dma_buf_list_npages(list) : 3);
 	buffer_close(&b, list);
@@ -277,7 +282,7 @@ static void part_of_a_table_is_synced(struct kunit *test)
 
 	model_with_map_ops(m);
 	sync_parts(m, true);
-	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 0);
+	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 1);
 }
 
 /* The model would complain of any call. */
