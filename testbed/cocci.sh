@@ -71,11 +71,8 @@ dirs=(drivers/accel drivers/dma-buf drivers/gpu/drm drivers/infiniband/core driv
       samples/dma-buf samples/vfio-mdev sound/soc/fsl)
 cd "$TREE" || exit 1
 mapfile -t files < <(grep -rlE --include='*.[ch]' 'dma_buf_(list|cursor|chunk|ops)|pci_p2pdma_distance|dma_map_resource' "${dirs[@]}")
-# In these the object that has the pointer is freed next, or the object keeps the list.
-freed='amdxdna_gem|rcar_du_vsp|rockchip_drm_gem|drm_prime|tegra/gem'
 for rule in page list p2p convert; do
-	found=$(check report "$rule" "${files[@]}" 2>&1 |
-		grep -vE "($freed)\.c:.*(is not unmapped|kept past its unmap)$")
+	found=$(check report "$rule" "${files[@]}" 2>&1)
 	same "$rule: ${#files[@]} files of the tree" "" "$found"
 done
 found=$(check patch convert "${files[@]}" 2>&1)

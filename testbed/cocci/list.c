@@ -184,6 +184,29 @@ static void forgotten_with_the_import(struct import *imp)
 	imp->stale = false;
 }
 
+static void import_free(struct import *imp)
+{
+	dma_buf_list_unmap_unlocked(imp->attach, imp->list);
+	dma_buf_detach(imp->dmabuf, imp->attach);
+}
+
+static int given_to_the_hook(struct import *imp)
+{
+	struct dma_buf_list *list;
+	struct drm_gem_object *obj;
+
+	list = dma_buf_list_map_unlocked(imp->attach, DMA_TO_DEVICE);
+	if (IS_ERR(list))
+		return PTR_ERR(list);
+
+	obj = import_prime_import_list(imp->dev, imp->attach, list);
+	if (IS_ERR(obj)) {
+		dma_buf_list_unmap_unlocked(imp->attach, list);
+		return PTR_ERR(obj);
+	}
+	return 0;
+}
+
 static void freed_with_the_import(struct import *imp)
 {
 	dma_buf_list_unmap_unlocked(imp->attach, imp->list);

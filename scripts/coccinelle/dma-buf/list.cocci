@@ -4,7 +4,8 @@
 /// looked at afterwards, and no pointer to it may stay behind. A range of it may
 /// have 4 GiB and more.
 //# A list that is handed to a function on its way to an error counts as still
-//# to be unmapped. Functions that unmap the list or keep it are not followed.
+//# to be unmapped, unless it is that of a gem_prime_import_list hook, which keeps
+//# it. Functions that unmap the list or keep it are not followed.
 ///
 // Confidence: Moderate
 // Copyright: (C) 2026 Seed c4b6c32c maintainers
@@ -81,11 +82,27 @@ position gone.p, u != compared.p;
   I(..., s, ...) S
 )
 
+// In a function that is called so, what has the pointer is on its way out.
+@going@
+identifier fn =~ "free|destroy";
+expression x;
+identifier fld;
+position p;
+@@
+
+fn(...) { <...
+(
+  \(dma_buf_list_unmap@p\|dma_buf_list_unmap_unlocked@p\)(..., x->fld)
+|
+  dma_buf_list_free@p(x->fld)
+)
+...> }
+
 // The struct that has the pointer outlives the call, and the pointer is as it was.
 @kept exists@
 expression x, e;
 identifier fld, free =~ "free", put =~ "put", destroy =~ "destroy";
-position p;
+position p != going.p;
 @@
 
 (
@@ -103,6 +120,7 @@ position p;
 @leaked exists@
 local idexpression struct dma_buf_list *l;
 expression x, e;
+identifier import =~ "_import_list$";
 position p, r;
 statement S;
 @@
@@ -116,7 +134,7 @@ statement S;
 )
   ... when != \(dma_buf_list_unmap\|dma_buf_list_unmap_unlocked\)(..., l)
       when != if (...) { ... \(dma_buf_list_unmap\|dma_buf_list_unmap_unlocked\)(..., l) ... }
-      when != dma_buf_sgt_from_list(l)
+      when != import(..., l)
       when != x = l
       when != l = x
 (
