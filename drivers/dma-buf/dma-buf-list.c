@@ -3,6 +3,7 @@
  * The page list of a shared buffer and the cursors that read it
  */
 #include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/minmax.h>
@@ -10,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/stddef.h>
 
 #include "dma-buf-internal.h"
 
@@ -22,6 +24,9 @@
 #define DMA_BUF_BLOCK_MAX	((SZ_4K - sizeof(struct dma_buf_block)) / \
 				 sizeof(u64) - DMA_BUF_LINK_WORDS)
 #define DMA_BUF_BLOCK_MIN	2UL
+/* The first block takes the words of the list itself and at least one run more. */
+static_assert(DMA_BUF_BLOCK_MAX - DMA_BUF_BLOCK_MIN >=
+	      sizeof_field(struct dma_buf_list, one) / sizeof(u64));
 
 /* The @nwords at @words are used before anything is allocated. */
 void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,

@@ -57,6 +57,8 @@ typedef u64 dma_addr_t;
 #define __ffs64(x)	__builtin_ctzll(x)
 #define __fls(x)	(BITS_PER_LONG - 1 - __builtin_clzl(x))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define sizeof_field(type, field)	sizeof(((type *)0)->field)
+#define static_assert(expr)	_Static_assert(expr, #expr)
 #define ALIGN(x, a)	(((x) + (a) - 1) & ~((a) - 1))
 #define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
 #define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
