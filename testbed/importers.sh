@@ -18,10 +18,7 @@ done
 
 cd "$TREE" || die "no $TREE: run ./run tree"
 step "build the UML kernel with parts of importers" "$LOG/importers-build.log" \
-	"$TREE/tools/testing/kunit/kunit.py" build --build_dir="$out" --jobs "$JOBS" \
-	--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" \
-	--kunitconfig="$TREE/drivers/gpu/drm/ttm/tests/.kunitconfig" \
-	--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc" "${options[@]}" || exit
+	kunit_build "$TREE" "$out" "${options[@]}" || exit
 
 run() {
 	timeout 300 "$out/linux" mem=700M console=tty kunit_shutdown=halt "kunit.filter_glob=$1"

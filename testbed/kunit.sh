@@ -8,15 +8,9 @@ ccache_env
 space "$BUILD" 3
 
 TREE=${1:-$TREE} out=${2:-$BUILD/kunit} ktap=$LOG/kunit.ktap
-kunit() {
-	"$TREE/tools/testing/kunit/kunit.py" "$1" --build_dir="$out" --jobs "$JOBS" \
-		--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" \
-		--kunitconfig="$TREE/drivers/gpu/drm/ttm/tests/.kunitconfig" \
-		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc" "${@:2}"
-}
 
 cd "$TREE" || die "no $TREE: run ./run tree"
-step "build the UML kernel with the KUnit tests" "$LOG/kunit-build.log" kunit build || exit
+step "build the UML kernel with the KUnit tests" "$LOG/kunit-build.log" kunit_build "$TREE" "$out" || exit
 
 # In a machine that has less memory than the largest buffer needs for its list
 small() {

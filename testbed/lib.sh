@@ -193,6 +193,14 @@ report() {
 	done
 }
 
+# kunit_build TREE OUT [OPTION...]: the kernel for UML with all KUnit tests of the series
+kunit_build() {
+	"$1/tools/testing/kunit/kunit.py" build --build_dir="$2" --jobs "$JOBS" \
+		--kunitconfig="$1/drivers/dma-buf/.kunitconfig" \
+		--kunitconfig="$1/drivers/gpu/drm/ttm/tests/.kunitconfig" \
+		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc" "${@:3}"
+}
+
 # kunit_results NAME LOG: counts what KUnit printed, with the kernel's own parser,
 # which notices a test that crashed or never ended.
 kunit_results() {

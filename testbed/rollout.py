@@ -38,14 +38,15 @@ MAPS = (r'dma_buf_list_map(_unlocked)?\(|dma_buf_map_attachment(_unlocked)?\(|'
         r'\.gem_prime_import_(list|sg_table)\b|^drm_gem_dma_prime_import_list\(')
 OF_TABLES = re.compile(r'dma_buf_map_attachment(_unlocked)?\(|\.gem_prime_import_sg_table\b')
 KUNIT = {'importers': ('dma-buf-umem', 'dma-buf-part-devmem', 'dma-buf-part-zcrx', 'dma-buf-part-iio')}
-# What a driver makes of the list, read in all of its files
+# What a driver makes of the list, read in all files of its directory
+OF_A_DRIVER = r'drivers/(gpu/drm|accel|media/platform)/\w+/'
 TAKES = (('ranges', r'dma_buf_(list_for_each|cursor_for_each|cursor_next|list_first)_range|dma_buf_segs_next\('),
          ('pages', r'dma_buf_list_for_each_(page|block)|dma_buf_cursor_next_(page|block)\('),
          ('array of addresses', r'dma_buf_list_copy_addrs\('),
          ('one address', r'dma_buf_list_contiguous\('),
          ('IOMMU domain of its own', r'dma_buf_list_iommu_map\('),
          ('sg_table of its own', r'dma_buf_list_to_sgt\('),
-         ('physical runs', r'dma_buf_list_contiguous_phys\(|dma_buf_cursor_next_phys\('))
+         ('physical runs', r'dma_buf_list_contiguous_phys\(|dma_buf_segs_next_phys\('))
 
 
 def die(text):
@@ -82,8 +83,7 @@ def importers():
             continue
         text = slurp(os.path.join(TREE, path))
         whole = text
-        if path.startswith(('drivers/gpu/drm/', 'drivers/accel/', 'drivers/media/platform/')) and \
-                path.count('/') > 3 - path.startswith('drivers/accel/'):
+        if re.match(OF_A_DRIVER, path):
             whole = ''.join(slurp(os.path.join(TREE, name)) for name in
                             sorted(glob.glob(os.path.join(TREE, os.path.dirname(path), '*.c'))))
         takes = [what for what, how in TAKES if re.search(how, whole)]
