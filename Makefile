@@ -7,6 +7,7 @@
 #:   kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series    one part of them
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   prove         the storage of the list with cbmc, a model of the protocol with spin
+#:   rust          the Rust bindings and tyr compile at each commit that touches them, in a Debian 13
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
 #:   check-series  each posting on its own base: every commit builds, sparse, checkpatch, KUnit
@@ -27,7 +28,7 @@
 #:   MACHINE=names for machines: only these, of testbed/machines.table
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
-targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove bench check-series tree series import setup clean help
+targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove rust bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

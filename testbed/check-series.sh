@@ -7,9 +7,9 @@
 # needs, and to nothing else. For each commit: every object that it touches builds
 # with W=1 and sparse, with no warning that the base does not have, checkpatch
 # --strict and kernel-doc are quiet. Where the framework is there its KUnit tests
-# pass at the end of the posting. With REVISIONS these commits are checked as they
-# are. What was found good is remembered in build/check, so that it goes on where
-# it was interrupted.
+# pass at the end of the posting. What touches Rust is compiled by rust.sh. With
+# REVISIONS these commits are checked as they are. What was found good is remembered
+# in build/check, so that it goes on where it was interrupted.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -25,7 +25,7 @@ gitenv
 git=(git -C "$TREE")
 # Two commits, and the posting that they are the own base and the end of
 ranges=$([ $# -gt 0 ] && echo "$1" || "$TOP/testbed/series.py" ranges) || exit
-commits=() posting=()
+commits=() posting=() rust=()
 while read -r name first last; do
 	for commit in $("${git[@]}" rev-list --reverse "${first:+$first..}${last:-$name}" --); do
 		commits+=("$commit") posting+=("${last:+$name }")
@@ -160,5 +160,14 @@ for at in "${!commits[@]}"; do
 	fi
 	if [ -e "$done/$key" ]; then ok "$subject"; else not_ok "$subject"; fi
 	[ "${posting[at]}" = "${posting[at + 1]:-}" ] || kunit "$commit" "${posting[at]}"
+	[ -z "$("${git[@]}" show --format= --name-only "$commit" -- rust '*.rs')" ] || rust+=("$commit")
 done
+while [ ${#rust[@]} -gt 0 ] && read -r line; do
+	said=${line#* - }
+	case $line in
+	"not ok "*) not_ok "$said" ;;
+	"ok "*"# SKIP") skip "${said% # SKIP}" ;;
+	"ok "*) ok "$said" ;;
+	esac
+done < <("$TOP/testbed/rust.sh" "${rust[@]}")
 totals

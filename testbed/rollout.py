@@ -37,7 +37,8 @@ OPS = re.compile(r'^(?:static )?(?:const )?struct (?:virtio_)?dma_buf_ops (\w+) 
 MAPS = (r'dma_buf_list_map(_unlocked)?\(|dma_buf_map_attachment(_unlocked)?\(|'
         r'\.gem_prime_import_(list|sg_table)\b|^drm_gem_dma_prime_import_list\(')
 OF_TABLES = re.compile(r'dma_buf_map_attachment(_unlocked)?\(|\.gem_prime_import_sg_table\b')
-KUNIT = {'importers': ('dma-buf-umem', 'dma-buf-part-devmem', 'dma-buf-part-zcrx', 'dma-buf-part-iio')}
+KUNIT = {'kunit': ('drm_prime_import', 'drm_gem_import', 'drm_gem_shmem'),
+         'importers': ('dma-buf-umem', 'dma-buf-part-devmem', 'dma-buf-part-zcrx', 'dma-buf-part-iio')}
 # What a driver makes of the list, read in all files of its directory
 OF_A_DRIVER = r'drivers/(gpu/drm|accel|media/platform)/\w+/'
 TAKES = (('ranges', r'dma_buf_(list_for_each|cursor_for_each|cursor_next|list_first)_range|dma_buf_segs_next\('),
@@ -56,6 +57,12 @@ def die(text):
 def slurp(path):
     with open(path, encoding='utf-8', errors='replace') as file:
         return file.read()
+
+
+def of_directory(path):
+    """All sources beside this one."""
+    return ''.join(slurp(name) for name in
+                   sorted(glob.glob(os.path.join(TREE, os.path.dirname(path), '*.c'))))
 
 
 def exporters():
@@ -84,8 +91,7 @@ def importers():
         text = slurp(os.path.join(TREE, path))
         whole = text
         if re.match(OF_A_DRIVER, path):
-            whole = ''.join(slurp(os.path.join(TREE, name)) for name in
-                            sorted(glob.glob(os.path.join(TREE, os.path.dirname(path), '*.c'))))
+            whole = of_directory(path)
         takes = [what for what, how in TAKES if re.search(how, whole)]
         found.append((path, not OF_TABLES.search(text), ', '.join(takes)))
     return found or die(f'no importers in {TREE}: run ./run tree first')
@@ -183,6 +189,9 @@ def check():
                     {path for path, _, _ in importers()} == set(more)))
     results.append(('ROLLOUT.md has the table of this tree', in_page() == table()))
     results.append(('each exporter has a row in rollout.table, and no other', files == set(extra)))
+    for path, (own, _) in extra.items():
+        if own:
+            results.append((f'{path}: there is an sg_table ({own})', 'sg_table' in of_directory(path)))
     for path, (_, run) in sorted(extra.items()) + sorted(more.items()):
         for name in run.split():
             part, line = tests.get(name, ('', ''))

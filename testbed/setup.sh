@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the demo needs, or say what to install; "setup.sh test", "fuzz",
-# "bench", "machines" or "prove": what these need, too.
+# "bench", "machines", "prove" or "rust": what these need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -31,6 +31,9 @@ xz-utils	xz
 
 [ "${1-}" != bench ] || packages+='
 gnuplot-nox	gnuplot
+'
+[ "${1-}" != rust ] || packages+='
+debootstrap	debootstrap
 '
 [ "${1-}" != prove ] || packages+='
 spin		spin
