@@ -389,6 +389,7 @@ static void runs_are_kept_for_who_asks(struct kunit *test)
  * @map: what is mapped, in order
  * @nr: number of these
  * @synced: bytes that the IOMMU was told of
+ * @max: what one call may map at most, in bytes
  * @prot: what all must be mapped with
  * @calls: number of calls that may fail
  * @fail_at: which one does
@@ -419,7 +420,7 @@ static int domain_map(struct iommu_domain *to, unsigned long iova,
 	struct kunit *test = kunit_get_current_test();
 
 	KUNIT_EXPECT_PTR_EQ(test, to, (struct iommu_domain *)&domain);
-	KUNIT_EXPECT_EQ(test, gfp, GFP_KERNEL_ACCOUNT);
+	KUNIT_EXPECT_TRUE(test, gfp == GFP_KERNEL_ACCOUNT);
 	KUNIT_EXPECT_EQ(test, prot, domain.prot);
 	/* It goes on where it was. */
 	KUNIT_EXPECT_EQ(test, iova, IOVA + domain_size());
@@ -659,7 +660,7 @@ static void exporter_has_to_allow_it(struct kunit *test)
 	buffer_attach(&b);
 	KUNIT_EXPECT_PTR_EQ(test, b.attach, ERR_PTR(-EOPNOTSUPP));
 	KUNIT_EXPECT_EQ(test, b.offers, 0);
-	buffer_expect_fdinfo(&b, true, "refused:\t%s error=-%d reason=no-phys (exporter gives no phys",
+	buffer_expect_fdinfo(&b, true, "refused:\t%s error=-%d reason=no-phys (",
 			     dev_name(m->dev), EOPNOTSUPP);
 	buffer_put(&b);
 }
