@@ -91,4 +91,5 @@ static struct kunit_suite link_suite = {
 	.exit = model_exit,
 	.test_cases = link_cases,
 };
+
 kunit_test_suite(link_suite);
