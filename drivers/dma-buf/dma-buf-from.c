@@ -32,6 +32,28 @@ static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 	return attach->dmabuf->ops->sync_mappings;
 }
 
+/*
+ * Tells CPU accesses that there is something to sync. This comes before the memory is
+ * mapped: a CPU access that does not see it has written all that the device is going
+ * to get from mapping. Pairs with dma_buf_sync_mappings_unlocked().
+ */
+static void dma_buf_announce_sync(const struct dma_buf_attachment *attach,
+				  unsigned long attrs, bool may_bounce)
+{
+	struct dma_buf *dmabuf = attach->dmabuf;
+
+	if (!dmabuf || !dmabuf->ops->sync_mappings || dmabuf->needs_sync ||
+	    attrs & DMA_ATTR_MMIO)
+		return;
+	if (!may_bounce && dma_buf_hw_is_coherent(attach->dev) &&
+	    !dma_buf_hw_has_map_ops(attach->dev))
+		return;
+
+	WRITE_ONCE(dmabuf->needs_sync, true);
+	/* Before any of the memory is read or cleaned, see above. */
+	smp_mb();
+}
+
 /* Why the DMA API refused to map the memory. */
 static enum dma_buf_p2p_reason
 dma_buf_refusal_reason(const struct dma_buf_attachment *attach,
@@ -67,6 +89,7 @@ dma_buf_list_build(struct dma_buf_attachment *attach,
 		return ERR_PTR(-EINVAL);
 
 	may_bounce = dma_buf_may_bounce(attach, attrs);
+	dma_buf_announce_sync(attach, attrs, may_bounce);
 
 	/*
 	 * Accesses of several devices are ordered by the fences of the buffer,

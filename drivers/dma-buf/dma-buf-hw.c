@@ -127,10 +127,11 @@ bool dma_buf_hw_need_sync(struct device *dev)
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_sync);
 
+/* For all but the caches, which are managed for many runs at a time. */
 bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 {
 	DMA_BUF_STUB(dma_buf_hw_need_map, dev, attrs);
-	return dma_need_map(dev, attrs);
+	return dma_need_map(dev, attrs | DMA_ATTR_SKIP_CPU_SYNC);
 }
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_need_map);
 

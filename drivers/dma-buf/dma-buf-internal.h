@@ -236,6 +236,7 @@ static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
  * @rest: what was read, but not handed out yet
  * @has_pages: this is system memory
  * @generic: some of it is not the page allocator's
+ * @apart: no range continues the one before, and all are whole pages
  * @test: KUnit may have replaced calls
  */
 struct dma_buf_walk {
@@ -247,11 +248,14 @@ struct dma_buf_walk {
 	struct dma_buf_run rest;
 	bool has_pages;
 	bool generic;
+	bool apart;
 	bool test;
 };
 
-int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
+int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages);
+int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
+		      const struct phys_vec **vecs, unsigned long *npages);
 phys_addr_t dma_buf_walk_last(const struct dma_buf_walk *walk);
 bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev);
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
@@ -307,6 +311,8 @@ void dma_buf_list_release(struct dma_buf_list *list);
 
 void dma_buf_list_sync(const struct dma_buf_list *list,
 		       enum dma_data_direction dir, bool for_cpu);
+unsigned long dma_buf_list_sync_all(const struct dma_buf_list *list,
+				    bool for_cpu);
 
 /* Negotiation and its records */
 int dma_buf_p2p_negotiate(struct dma_buf_attachment *attach);

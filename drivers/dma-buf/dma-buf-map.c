@@ -49,6 +49,7 @@ EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_hw_map_phys);
  * @identity: there is nothing to call, DMA addresses are physical ones
  * @wants_runs: whoever the list is for wants the physical runs
  * @keep_phys: the physical runs are still needed when all is mapped
+ * @as_is: the ranges are linked as they are described, without being read into @phys
  * @linear: all DMA addresses so far have the same @offset
  * @refused: the DMA API did not map it in this way
  */
@@ -68,6 +69,7 @@ struct dma_buf_build {
 	bool identity;
 	bool wants_runs;
 	bool keep_phys;
+	bool as_is;
 	bool linear;
 	bool refused;
 };
@@ -192,6 +194,19 @@ static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 	       !dma_buf_hw_is_coherent(list->dev);
 }
 
+/*
+ * If no two ranges of an array are one run, then its elements are what there is to
+ * link. A memmap with holes has to be looked at run by run.
+ */
+static bool dma_buf_build_links_as_is(const struct dma_buf_build *build)
+{
+	return build->list->route == DMA_BUF_ROUTE_IOVA &&
+	       build->walk.vecs && build->walk.apart &&
+	       build->max_pages == DMA_BUF_RUN_MAX_PAGES && !build->keep_phys &&
+	       (!build->walk.has_pages || IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ||
+		!IS_ENABLED(CONFIG_SPARSEMEM));
+}
+
 static int dma_buf_build_start(struct dma_buf_build *build)
 {
 	struct dma_buf_list *list = build->list;
@@ -212,6 +227,14 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 	build->linear = build->identity || list->route == DMA_BUF_ROUTE_BUS_ADDR;
 	if (WARN_ON_ONCE(!IS_ALIGNED(build->offset, PAGE_SIZE)))
 		return -EIO;
+
+	build->as_is = dma_buf_build_links_as_is(build);
+	if (build->as_is) {
+		/* The first range was read only to choose the route. */
+		walk->index = 0;
+		walk->rest.npages = 0;
+		return 0;
+	}
 
 	/*
 	 * The room in the list itself is for the DMA addresses. If the physical
@@ -361,11 +384,39 @@ static __always_inline int dma_buf_build_map_by(struct dma_buf_build *build,
 	return ret;
 }
 
-/* Links what was read to the IOVA, each batch as a whole or not at all. */
+/* Links the next ranges to the IOVA, all of them or, on failure, none. */
+static int dma_buf_build_link_vecs(struct dma_buf_build *build,
+				   const struct phys_vec *vecs, unsigned int n,
+				   unsigned long npages)
+{
+	struct dma_buf_list *list = build->list;
+	int ret;
+
+	ret = dma_buf_hw_iova_link_vec(list->dev, &list->iova,
+				       dma_buf_bytes(build->done), vecs, n,
+				       list->dir, list->attrs);
+	if (ret)
+		return ret;
+
+	build->done += npages;
+	build->nruns += n;
+	return 0;
+}
+
+static int dma_buf_build_link_as_is(struct dma_buf_build *build)
+{
+	const struct phys_vec *vecs;
+	unsigned long npages;
+	int n;
+
+	n = dma_buf_walk_take(&build->walk, DMA_BUF_LINK_BATCH, &vecs, &npages);
+	return n < 0 ? n : dma_buf_build_link_vecs(build, vecs, n, npages);
+}
+
+/* Links what was read. */
 static int dma_buf_build_link(struct dma_buf_build *build)
 {
 	const u64 *word = build->next, *end = build->phys.pos;
-	struct dma_buf_list *list = build->list;
 	int ret;
 
 	while (word != end) {
@@ -379,15 +430,10 @@ static int dma_buf_build_link(struct dma_buf_build *build)
 			build->vecs[n].len = dma_buf_bytes(npages);
 			sum += npages;
 		}
-		ret = dma_buf_hw_iova_link_vec(list->dev, &list->iova,
-					       dma_buf_bytes(build->done),
-					       build->vecs, n, list->dir,
-					       list->attrs);
+		ret = dma_buf_build_link_vecs(build, build->vecs, n, sum);
 		if (ret)
 			return ret;
 		build->next = word;
-		build->done += sum;
-		build->nruns += n;
 	}
 	return 0;
 }
@@ -567,8 +613,12 @@ static int dma_buf_build_pause(void)
 /* Reads and maps the next block of runs, a few hundred at most. */
 static int dma_buf_build_some(struct dma_buf_build *build)
 {
-	int ret = dma_buf_walk_read(&build->walk, build->max_pages, &build->phys);
+	int ret;
 
+	if (build->as_is)
+		return dma_buf_build_link_as_is(build);
+
+	ret = dma_buf_walk_read(&build->walk, build->max_pages, &build->phys);
 	if (ret)
 		return ret;
 
@@ -644,6 +694,9 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 	list->need_unmap = build.nruns && !build.identity &&
 			   dma_buf_hw_need_unmap(list->dev);
 	list->need_sync = dma_buf_list_needs_sync(list);
+	/* Where no call was made the caches are left. */
+	if (!ret && build.identity)
+		dma_buf_list_sync_all(list, false);
 	*refused = build.refused;
 	if (ret) {
 		dma_buf_list_discard(list);

@@ -12,13 +12,64 @@
 
 #include "dma-buf-internal.h"
 
+/* Number of runs whose caches are managed with one call: half a KiB of stack */
+#define DMA_BUF_SYNC_BATCH	16
+
 static void dma_buf_list_sync_table(const struct dma_buf_list *list,
+				    struct sg_table *sgt,
 				    enum dma_data_direction dir, bool for_cpu)
 {
 	if (for_cpu)
-		dma_buf_hw_sync_sgtable_for_cpu(list->dev, list->sgt, dir);
+		dma_buf_hw_sync_sgtable_for_cpu(list->dev, sgt, dir);
 	else
-		dma_buf_hw_sync_sgtable_for_device(list->dev, list->sgt, dir);
+		dma_buf_hw_sync_sgtable_for_device(list->dev, sgt, dir);
+}
+
+/*
+ * Can the caches be managed by physical runs? If so each is contiguous for the device
+ * as well, because of a common offset or an IOVA.
+ */
+static bool dma_buf_list_syncs_pages(const struct dma_buf_list *list)
+{
+	return list->has_pages && !list->bounced &&
+	       (dma_buf_list_shares_words(list) ||
+		list->route == DMA_BUF_ROUTE_IOVA);
+}
+
+/*
+ * Many runs at a time, so that the CPU waits for its caches once for all of them, and
+ * by their physical addresses: nobody has to look these up behind an IOVA.
+ */
+static void dma_buf_list_sync_pages(const struct dma_buf_list *list,
+				    enum dma_data_direction dir, bool for_cpu)
+{
+	struct scatterlist sgl[DMA_BUF_SYNC_BATCH], *sg = sgl;
+	bool shared = dma_buf_list_shares_words(list);
+	u64 phys, dma = shared ? 0 : list->iova.addr;
+	unsigned long n, left, npages = 0;
+	struct sg_table sgt = { .sgl = sgl };
+	const u64 *word = list->phys;
+
+	sg_init_table(sgl, ARRAY_SIZE(sgl));
+	for (left = list->dma.npages; left; left -= n) {
+		if (!npages)
+			word = dma_buf_run_read(word, &phys, &npages);
+		/* The length of a scatterlist entry has 32 bits. */
+		n = min3(npages, left, (unsigned long)UINT_MAX >> PAGE_SHIFT);
+		sg_set_page(sg, phys_to_page(phys), n << PAGE_SHIFT, 0);
+		sg_dma_address(sg) = shared ? phys + list->dma.offset : dma;
+		sg_dma_len(sg) = sg->length;
+		phys += PFN_PHYS(n);
+		dma += PFN_PHYS(n);
+		npages -= n;
+		if (++sg < sgl + ARRAY_SIZE(sgl) && left > n)
+			continue;
+
+		sgt.orig_nents = sg - sgl;
+		dma_buf_list_sync_table(list, &sgt, dir, for_cpu);
+		cond_resched();
+		sg = sgl;
+	}
 }
 
 static void dma_buf_list_sync_runs(const struct dma_buf_list *list,
@@ -62,7 +113,9 @@ void dma_buf_list_sync(const struct dma_buf_list *list,
 		dir = list->dir;
 
 	if (list->route == DMA_BUF_ROUTE_MAP_SG)
-		dma_buf_list_sync_table(list, dir, for_cpu);
+		dma_buf_list_sync_table(list, list->sgt, dir, for_cpu);
+	else if (dma_buf_list_syncs_pages(list))
+		dma_buf_list_sync_pages(list, dir, for_cpu);
 	else
 		dma_buf_list_sync_runs(list, dir, for_cpu);
 }
@@ -101,7 +154,7 @@ static void dma_buf_list_sync_part(const struct dma_buf_list *list, u64 offset,
 	if (!list->need_sync)
 		return;
 	if (list->route == DMA_BUF_ROUTE_MAP_SG && !offset && size >= all) {
-		dma_buf_list_sync_table(list, list->dir, for_cpu);
+		dma_buf_list_sync_table(list, list->sgt, list->dir, for_cpu);
 		return;
 	}
 
@@ -160,16 +213,16 @@ void dma_buf_list_sync_for_cpu(const struct dma_buf_list *list, u64 offset,
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
 
 /*
- * Sync the caches run by run here: dma_iova_destroy() would look up the physical
- * address of each granule. Returns the attributes for dma_iova_destroy().
+ * Manages the caches when all of the list is mapped, or before it is unmapped, where
+ * the DMA API does not do that run by run. Returns the attributes for the DMA API.
  */
-static unsigned long dma_buf_list_sync_iova(struct dma_buf_list *list)
+unsigned long dma_buf_list_sync_all(const struct dma_buf_list *list, bool for_cpu)
 {
 	if (!list->phys || list->attrs & DMA_ATTR_SKIP_CPU_SYNC ||
 	    dma_buf_hw_is_coherent(list->dev))
 		return list->attrs;
 
-	dma_buf_list_sync(list, list->dir, true);
+	dma_buf_list_sync(list, list->dir, for_cpu);
 	return list->attrs | DMA_ATTR_SKIP_CPU_SYNC;
 }
 
@@ -179,7 +232,12 @@ static void dma_buf_list_undo_runs(struct dma_buf_list *list)
 	unsigned long i, npages;
 	u64 addr;
 
-	for (i = 0; list->need_unmap && i < list->dma.nruns; i++) {
+	if (!list->need_unmap) {
+		dma_buf_list_sync_all(list, true);
+		return;
+	}
+
+	for (i = 0; i < list->dma.nruns; i++) {
 		word = dma_buf_run_read(word, &addr, &npages);
 		dma_buf_hw_unmap_phys(list->dev, addr + list->dma.offset,
 				      dma_buf_bytes(npages), list->dir,
@@ -194,9 +252,11 @@ static void dma_buf_list_undo(struct dma_buf_list *list)
 {
 	switch (list->route) {
 	case DMA_BUF_ROUTE_IOVA:
+		/* Which would look up the physical address of each granule. */
 		dma_buf_hw_iova_destroy(list->dev, &list->iova,
 					dma_buf_bytes(list->dma.npages),
-					list->dir, dma_buf_list_sync_iova(list));
+					list->dir,
+					dma_buf_list_sync_all(list, true));
 		break;
 	case DMA_BUF_ROUTE_PER_RUN:
 		dma_buf_list_undo_runs(list);

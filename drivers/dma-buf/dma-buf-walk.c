@@ -272,25 +272,34 @@ int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
 
 static __always_inline int
 dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
-		      bool partial, unsigned long *npages)
+		      bool partial, unsigned long *npages, bool *apart)
 {
-	unsigned long sum = 0;
+	phys_addr_t next = 0;
+	bool joined = false;
+	size_t sum = 0;
 
 	for (; walk.index < walk.nr; dma_buf_walk_step(&walk, kind)) {
-		bool last = partial && walk.index == walk.nr - 1;
 		struct phys_vec vec;
-		phys_addr_t end;
 
 		if (kind == DMA_BUF_WALK_SG && !sg_page(walk.sg))
 			return -EINVAL;
 
 		vec = dma_buf_walk_peek(&walk, kind);
-		if (!vec.len ||
-		    !IS_ALIGNED(vec.paddr | (last ? 0 : vec.len), PAGE_SIZE))
+		if (unlikely(!PAGE_ALIGNED(vec.paddr | vec.len))) {
+			if (!PAGE_ALIGNED(vec.paddr) || !partial ||
+			    walk.index < walk.nr - 1)
+				return -EINVAL;
+			vec.len = PAGE_ALIGN(vec.len);
+			if (!vec.len)
+				return -EOVERFLOW;
+			joined = true;
+		}
+		if (!vec.len)
 			return -EINVAL;
-		if (vec.len > SIZE_MAX - PAGE_SIZE + 1 ||
-		    check_add_overflow(vec.paddr, vec.len - 1, &end) ||
-		    check_add_overflow(sum, PFN_UP(vec.len), &sum))
+
+		joined |= vec.paddr == next;
+		next = vec.paddr + vec.len;
+		if (next - 1 < vec.paddr || check_add_overflow(sum, vec.len, &sum))
 			return -EOVERFLOW;
 	}
 
@@ -298,10 +307,11 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
 	 * The size of a buffer is a size_t, and dma_iova_try_alloc() keeps a
 	 * bit of its u64 for itself.
 	 */
-	if (sum > min_t(u64, SIZE_MAX, U64_MAX >> 1) >> PAGE_SHIFT)
+	if (sum > min_t(u64, SIZE_MAX, U64_MAX >> 1))
 		return -EOVERFLOW;
 
-	*npages = sum;
+	*npages = PHYS_PFN(sum);
+	*apart = !joined;
 	return 0;
 }
 
@@ -309,15 +319,46 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
  * Checks physical ranges and counts their pages. Only the last one may end
  * within a page, and only if @partial.
  */
-int dma_buf_walk_check(const struct dma_buf_walk *walk, bool partial,
+int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages)
 {
 	if (walk->sg)
 		return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_SG, partial,
-					     npages);
+					     npages, &walk->apart);
 	if (walk->nr && !walk->vecs)
 		return -EINVAL;
-	return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_VECS, partial, npages);
+	return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_VECS, partial, npages,
+				     &walk->apart);
+}
+
+/*
+ * The next ranges of an array in which none continues the one before, as they are.
+ * Returns how many, @max at most, or -EINVAL for memory of the wrong kind.
+ */
+int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
+		      const struct phys_vec **vecs, unsigned long *npages)
+{
+	unsigned int i, n = min(walk->nr - walk->index, max);
+	const struct phys_vec *vec = walk->vecs + walk->index;
+	size_t sum = 0;
+
+	for (i = 0; walk->has_pages && i < n; i++) {
+		struct dma_buf_run run = {
+			.addr = vec[i].paddr,
+			.npages = PHYS_PFN(vec[i].len),
+		};
+
+		if (dma_buf_walk_mem(walk, run, DMA_BUF_WALK_VECS) ==
+		    DMA_BUF_MEM_OTHER)
+			return -EINVAL;
+	}
+	for (i = 0; i < n; i++)
+		sum += vec[i].len;
+
+	walk->index += n;
+	*vecs = vec;
+	*npages = PHYS_PFN(sum);
+	return n;
 }
 
 /* The highest address of all ranges, or zero */

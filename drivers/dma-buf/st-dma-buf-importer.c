@@ -9,6 +9,7 @@
 #include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
 #include "st-dma-buf-model.h"
@@ -395,7 +396,7 @@ static void runs_are_kept_for_who_asks(struct kunit *test)
  * @fail_at: which one does
  */
 static struct domain {
-	struct phys_vec map[64];
+	struct phys_vec map[DMA_BUF_BATCH];
 	unsigned int nr;
 	size_t synced;
 	size_t max;
@@ -563,6 +564,34 @@ static void domain_has_what_is_behind_the_list(struct kunit *test)
 	buffer_close(&b, list);
 }
 
+/* Userspace may choose how many calls of the IOMMU there are. */
+static void killed_task_maps_into_no_domain(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+	int ret;
+
+	domain_init(test, IOMMU_READ | IOMMU_WRITE | IOMMU_CACHE);
+	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	buffer_attach(&b);
+	dma_buf_keep_runs(b.attach);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+
+	domain.max = PAGE_SIZE / 128;
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	ret = map_part(list, 0, 7 * PAGE_SIZE);
+	flush_signals(current);
+	disallow_signal(SIGKILL);
+
+	KUNIT_EXPECT_EQ(test, ret, -EINTR);
+	KUNIT_EXPECT_EQ(test, domain.calls, DMA_BUF_BATCH - 1);
+	KUNIT_EXPECT_EQ(test, domain.nr, 0);
+	buffer_close(&b, list);
+}
+
 /* Unmapping would copy the bounce buffer over what the device wrote. */
 static void bounced_list_is_for_no_domain(struct kunit *test)
 {
@@ -690,6 +719,7 @@ static struct kunit_case importer_cases[] = {
 	KUNIT_CASE_PARAM(runs_are_kept_for_who_asks, model_machine_gen_params),
 	KUNIT_CASE_PARAM(domain_has_what_is_behind_the_list,
 			 model_machine_gen_params),
+	KUNIT_CASE(killed_task_maps_into_no_domain),
 	KUNIT_CASE(bounced_list_is_for_no_domain),
 	KUNIT_CASE_PARAM(physical_list_is_for_domains_only,
 			 model_machine_gen_params),

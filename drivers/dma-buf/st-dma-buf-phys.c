@@ -74,6 +74,15 @@ static void neighbours_in_memory_are_one_piece(struct kunit *test)
 	buffer_close(&b, list);
 }
 
+/* The DMA API takes no more than a page at a time, so each has a word of its own. */
+static void pieces_that_were_cut_are_one(struct kunit *test)
+{
+	struct model *m = test->priv;
+
+	m->max_run = 1;
+	neighbours_in_memory_are_one_piece(test);
+}
+
 /* What is read of a part is that part of @vec, and nothing else. */
 static void expect_phys(struct kunit *test, const struct dma_buf_list *list,
 			const struct phys_vec *vec, u64 offset, u64 size)
@@ -155,6 +164,7 @@ static struct kunit_case phys_cases[] = {
 	KUNIT_CASE_PARAM(physical_address_goes_as_far_as_the_memory,
 			 model_machine_gen_params),
 	KUNIT_CASE(neighbours_in_memory_are_one_piece),
+	KUNIT_CASE(pieces_that_were_cut_are_one),
 	KUNIT_CASE_PARAM(parts_are_read_as_they_are_in_memory,
 			 model_machine_gen_params),
 	KUNIT_CASE(bounced_memory_is_not_handed_over),

@@ -131,6 +131,42 @@ static void runs_behind_an_iova_are_kept_if_need_be(struct kunit *test)
 	}
 }
 
+#define SYNC_NR	40
+
+/* Where mapping is all about the caches no run is mapped, and many are synced at once. */
+static void caches_of_many_runs_are_managed_at_once(struct kunit *test)
+{
+	struct phys_vec vecs[SYNC_NR];
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	unsigned int i;
+	struct buffer b;
+
+	for (i = 0; i < SYNC_NR; i++)
+		vecs[i] = (struct phys_vec)V(MODEL_RAM + PFN_PHYS(4 * i), 1 + i % 3);
+	m->coherent = false;
+	m->need_map = false;
+	list = buffer_open(&b, m, BUFFER_RUNS, vecs, SYNC_NR);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 0);
+	expect_synced(m, list, SYNC_NR, true);
+	KUNIT_EXPECT_LE(test, m->sg_sync_calls, 4);
+	m->nr_syncs = 0;
+	buffer_close(&b, list);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, SYNC_NR);
+	KUNIT_EXPECT_FALSE(test, m->syncs[0].for_device);
+
+	/* Nobody wants that of these. */
+	m->nr_syncs = 0;
+	m->attrs = DMA_ATTR_SKIP_CPU_SYNC;
+	list = buffer_open(&b, m, BUFFER_RUNS, vecs, SYNC_NR);
+	buffer_close(&b, list);
+	m->coherent = true;
+	m->attrs = 0;
+	list = buffer_open(&b, m, BUFFER_RUNS, vecs, SYNC_NR);
+	buffer_close(&b, list);
+	KUNIT_EXPECT_EQ(test, m->nr_syncs, 0);
+}
+
 /*
  * And when it is unmapped, which the model looks at: once for each run and not
  * once more by dma_iova_destroy(), which would go granule by granule.
@@ -391,6 +427,68 @@ static void failed_cpu_access_syncs_nothing(struct kunit *test)
 	buffer_close(&b, list);
 }
 
+static struct dma_buf_list *no_list(struct dma_buf_attachment *attach,
+				    enum dma_data_direction dir,
+				    unsigned long attrs)
+{
+	return NULL;
+}
+
+/*
+ * A CPU access takes the lock only if a device may need syncing, and is told before
+ * such a device gets to see the memory: here it does not, since mapping fails.
+ */
+static void cpu_access_knows_of_what_needs_syncing(struct kunit *test)
+{
+	static const struct {
+		bool coherent, bounces, syncs, mmio, expect;
+	} row[] = {
+		{ .coherent = true, .syncs = true },
+		{ .syncs = true, .expect = true },
+		{ .syncs = true, .mmio = true },
+		{ .syncs = false },
+		{ .coherent = true, .bounces = true, .syncs = true, .expect = true },
+		{ .coherent = true, .bounces = true },
+	};
+	struct model *m = test->priv;
+	struct buffer b;
+	int i;
+
+	kunit_activate_static_stub(test, dma_buf_list_alloc, no_list);
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		m->coherent = row[i].coherent;
+		m->max_mapping = row[i].bounces ? SZ_256K : SIZE_MAX;
+		m->attrs = row[i].mmio ? DMA_ATTR_MMIO : 0;
+		buffer_init(&b, m, row[i].mmio ? BUFFER_PHYS : BUFFER_RUNS,
+			    row[i].mmio ? model_bar : model_ram(m), 3);
+		b.syncs = row[i].syncs;
+		buffer_attach(&b);
+		KUNIT_EXPECT_FALSE(test, b.dmabuf->needs_sync);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(buffer_map(&b)), -ENOMEM);
+		KUNIT_EXPECT_EQ_MSG(test, b.dmabuf->needs_sync, row[i].expect,
+				    "row %d", i);
+		model_expect_clean(m);
+		buffer_put(&b);
+	}
+}
+
+static void table_of_map_ops_is_announced(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct dma_buf_list *list;
+	struct buffer b;
+
+	model_with_map_ops(m);
+	buffer_init(&b, m, BUFFER_RUNS, model_ram(m), 3);
+	b.syncs = true;
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(b.dmabuf, m->dir));
+	KUNIT_EXPECT_EQ(test, m->sg_sync_calls, 1);
+	buffer_close(&b, list);
+}
+
 /**
  * struct late - a device that takes its time
  * @fence: signals when it is done
@@ -471,6 +569,7 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(list_that_is_not_bounced_needs_no_sync),
 	KUNIT_CASE(iova_is_synced_run_by_run),
 	KUNIT_CASE(runs_behind_an_iova_are_kept_if_need_be),
+	KUNIT_CASE(caches_of_many_runs_are_managed_at_once),
 	KUNIT_CASE(unmapping_an_iova_syncs_run_by_run),
 	KUNIT_CASE(table_of_map_ops_is_synced_at_once),
 	KUNIT_CASE(peer_memory_is_not_synced),
@@ -481,6 +580,8 @@ static struct kunit_case sync_cases[] = {
 	KUNIT_CASE(cpu_access_syncs_every_mapping),
 	KUNIT_CASE(cpu_access_syncs_nothing_unless_the_exporter_says_so),
 	KUNIT_CASE(failed_cpu_access_syncs_nothing),
+	KUNIT_CASE(cpu_access_knows_of_what_needs_syncing),
+	KUNIT_CASE(table_of_map_ops_is_announced),
 	KUNIT_CASE(device_is_waited_for_before_the_sync),
 	{}
 };
