@@ -456,6 +456,21 @@ void check_list(const struct dma_buf_list *list, const struct input *script)
 	check_importer(list, *script);
 }
 
+/* Where nothing is called but for the caches, these are managed all the same. */
+void check_caches(bool for_cpu)
+{
+	bool needs = hw.skipped && !hw.coherent &&
+		     !(model_attrs() & (DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_MMIO));
+
+	if (hw.skipped) {
+		expect(hw.sync.npages == (needs ? total_pages : 0));
+		expect(!hw.sync.npages || hw.sync.for_cpu == for_cpu);
+	}
+	memset(&hw.sync, 0, sizeof(hw.sync));
+	hw.sync.dir = hw.dir;
+	hw.unpaused = 0;
+}
+
 /* What needs syncing is synced once, each page in order. */
 void check_sync(const struct dma_buf_list *list)
 {
@@ -463,6 +478,10 @@ void check_sync(const struct dma_buf_list *list)
 	bool needs = table ? hw.need_sync : list->bounced || !hw.coherent;
 	bool skip = list->attrs & DMA_ATTR_MMIO || !needs || hw.phys;
 	int i;
+
+	/* Or a CPU access would not look. */
+	if (buffer.attach.dmabuf && buffer.ops.sync_mappings && !skip)
+		expect(buffer.attach.dmabuf->needs_sync);
 
 	/* Nobody syncs it otherwise. */
 	if (buffer.attach.dmabuf ? !buffer.ops.sync_mappings :

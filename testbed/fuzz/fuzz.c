@@ -599,8 +599,10 @@ static void run(const struct header *head, struct input *in)
 		expect(list);
 		hw.listed = true;
 		expect(!hw.must_fail && !buffer.notes && !hw.refused == !hw.again);
+		check_caches(false);
 		use_list(list, head, in);
 		dma_buf_list_free(list);
+		check_caches(true);
 	}
 	model_expect_clean();
 	expect_allocated(before + !!buffer.table.sgl);

@@ -259,6 +259,7 @@ u64 choose_pos(struct input *in);
 void check_importer(const struct dma_buf_list *list, struct input in);
 void check_no_addresses(const struct dma_buf_list *list);
 void check_domain(const struct dma_buf_list *list, struct input in);
+void check_caches(bool for_cpu);
 void check_sync(const struct dma_buf_list *list);
 
 #endif

@@ -139,6 +139,12 @@ bool page_range_contiguous(const struct page *page, unsigned long npages)
 
 /* Tables. In front of the entries is how many these are. */
 
+void sg_init_table(struct scatterlist *sgl, unsigned int nents)
+{
+	memset(sgl, 0, nents * sizeof(*sgl));
+	sgl[nents - 1].end = true;
+}
+
 int sg_alloc_table(struct sg_table *sgt, unsigned int nents, int gfp)
 {
 	size_t *room;

@@ -379,8 +379,7 @@ bool dma_buf_hw_need_map(struct device *dev, unsigned long attrs)
 	expect(!hw.asked && !hw.phys && attrs == model_attrs());
 	hw.asked = true;
 	hw.skipped = hw.identity && !has_generic_memory() &&
-		     !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_CC_SHARED)) &&
-		     (hw.coherent || attrs & DMA_ATTR_SKIP_CPU_SYNC);
+		     !(attrs & (DMA_ATTR_MMIO | DMA_ATTR_CC_SHARED));
 	return !hw.skipped;
 }
 
@@ -725,7 +724,7 @@ void dma_buf_hw_unmap_sgtable(struct device *dev, struct sg_table *sgt,
  * Nobody looks for what is behind an IOVA if there are no caches.
  */
 static void sync_single(struct device *dev, u64 addr, size_t size,
-			enum dma_data_direction dir, bool for_cpu)
+			enum dma_data_direction dir, bool for_cpu, u64 max)
 {
 	u64 mapped, n, left = size >> PAGE_SHIFT;
 
@@ -734,7 +733,7 @@ static void sync_single(struct device *dev, u64 addr, size_t size,
 	expect(dir == hw.sync.dir);
 	expect(!hw.sync.npages || for_cpu == hw.sync.for_cpu);
 	expect(size && IS_ALIGNED(size, PAGE_SIZE));
-	expect((iova.size && hw.coherent) || left == part_at(hw.sync.npages));
+	expect((iova.size && hw.coherent) || left == min(part_at(hw.sync.npages), max));
 	hw.sync.for_cpu = for_cpu;
 	for (; left; left -= n) {
 		u64 phys = segment_at(hw.sync.npages, &n);
@@ -749,21 +748,34 @@ static void sync_single(struct device *dev, u64 addr, size_t size,
 void dma_buf_hw_sync_for_cpu(struct device *dev, dma_addr_t addr, size_t size,
 			     enum dma_data_direction dir)
 {
-	sync_single(dev, addr, size, dir, true);
+	sync_single(dev, addr, size, dir, true, U64_MAX);
 }
 
 void dma_buf_hw_sync_for_device(struct device *dev, dma_addr_t addr,
 				size_t size, enum dma_data_direction dir)
 {
-	sync_single(dev, addr, size, dir, false);
+	sync_single(dev, addr, size, dir, false, U64_MAX);
 }
 
+/* The table of a list, or one of some runs that are synced at once */
 static void sync_table(struct device *dev, struct sg_table *sgt,
 		       enum dma_data_direction dir, bool for_cpu)
 {
+	struct scatterlist *sg;
+	unsigned int i;
+	u64 n;
+
 	expect_device(dev);
 	expect(dir == hw.sync.dir);
-	expect(sgt == mapped_table);
+	if (sgt != mapped_table) {
+		expect(!mapped_table && !hw.coherent && sgt->orig_nents);
+		for_each_sgtable_sg(sgt, sg, i) {
+			expect(sg_phys(sg) == segment_at(hw.sync.npages, &n));
+			sync_single(dev, sg_dma_address(sg), sg->length, dir,
+				    for_cpu, UINT_MAX >> PAGE_SHIFT);
+		}
+		return;
+	}
 	hw.sync.for_cpu = for_cpu;
 	hw.sync.tables++;
 }

@@ -60,7 +60,11 @@ typedef u64 dma_addr_t;
 #define sizeof_field(type, field)	sizeof(((type *)0)->field)
 #define static_assert(expr)	_Static_assert(expr, #expr)
 #define ALIGN(x, a)	(((x) + (a) - 1) & ~((a) - 1))
+#define WRITE_ONCE(to, value)	((to) = (value))
+#define smp_mb()		do { } while (0)
 #define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
+#define PAGE_ALIGNED(x)	IS_ALIGNED((unsigned long)(x), PAGE_SIZE)
+#define PAGE_ALIGN(x)	(((x) + PAGE_SIZE - 1) & ~(typeof(x))(PAGE_SIZE - 1))
 #define check_add_overflow(a, b, sum) __builtin_add_overflow(a, b, sum)
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -210,6 +214,7 @@ struct sg_table {
 	unsigned int orig_nents;
 };
 
+void sg_init_table(struct scatterlist *sgl, unsigned int nents);
 int sg_alloc_table(struct sg_table *sgt, unsigned int nents, int gfp);
 void sg_free_table(struct sg_table *sgt);
 void sg_set_page(struct scatterlist *sg, struct page *page, unsigned int len,
@@ -310,6 +315,7 @@ struct dma_buf_ops {
 };
 
 struct dma_buf {
+	bool needs_sync;
 	struct dma_resv *resv;
 	const struct dma_buf_ops *ops;
 };
