@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Importers without a device that QEMU has: their own files, compiled into the KUnit
-# tests of dma-buf with what surrounds them replaced, run natively under UML.
+# Importers without a device that QEMU has. Once their own files, compiled into the
+# KUnit tests of dma-buf with what surrounds them replaced, run natively under UML. And
+# once as they are, in a guest with devices made of software: importers.table.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 ccache_env
@@ -28,4 +29,14 @@ step "run those that the tree has" "$ktap.tree" run dma-buf-umem || exit
 
 kunit_results "of parts of importers" "$ktap"
 kunit_results "of parts of importers" "$ktap.tree"
+
+need python3 qemu-system-x86_64 gcc cpio patch
+"$TOP/testbed/kernel.sh" debug || exit
+step "building devices made of software" "$LOG/importer-devices.log" guest_modules debug importer-devices || exit
+while read -r line; do
+	case $line in
+	ok\ *)		ok "${line#ok * - }" ;;
+	not\ ok*)	not_ok "${line#not ok * - }" ;;
+	esac
+done < <("$TOP/testbed/matrix.py" --kernel debug --table "$TOP/testbed/importers.table" --log "$LOG/importers-debug")
 totals

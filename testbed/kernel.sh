@@ -14,7 +14,7 @@ name=${1-}
 x86="common p2p cma x86"
 case $name in
 fast)	fragments="$x86 fast" ;;
-debug)	fragments="$x86 fast debug" ;;
+debug)	fragments="$x86 fast debug importers" ;;
 kcsan)	fragments="$x86 fast kcsan" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;

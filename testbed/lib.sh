@@ -193,6 +193,13 @@ report() {
 	done
 }
 
+# guest_modules KERNEL NAME: those in testbed/NAME, for guests of that kernel
+guest_modules() {
+	local out=$BUILD/kernel-$1
+	ccache_env
+	make -s -C "$out" M="$TOP/testbed/$2" MO="$out/$2" ARCH=x86_64 LOCALVERSION= modules
+}
+
 # kunit_build TREE OUT [OPTION...]: the kernel for UML with all KUnit tests of the series
 kunit_build() {
 	"$1/tools/testing/kunit/kunit.py" build --build_dir="$2" --jobs "$JOBS" \

@@ -32,6 +32,7 @@ PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'testbed/guest/scanout.c', 'testbed/guest/exporters.c',
             'testbed/guest/edu-domain', 'testbed/guest/queues.c',
             'testbed/guest/reach.c', 'testbed/guest/map-benchmark',
+            'testbed/guest/ffs.c', 'testbed/guest/iio.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c',
             'tools/dma/lsdmabuf.c', 'build/linux/tools/dma/dma_map_benchmark.c')
 
@@ -192,7 +193,8 @@ def main():
         command = [os.path.join(HERE, 'guest/mkinitramfs.sh'), '-b', options.build,
                    '-o', options.initramfs]
         command += [os.path.join(TOP, program) for program in PROGRAMS]
-        command += glob.glob(f'{options.build}/edu-domain/*.ko')
+        for modules in ('edu-domain', 'importer-devices'):
+            command += glob.glob(f'{options.build}/{modules}/*.ko')
         if subprocess.run(command, check=False).returncode:
             sys.exit(1)
 

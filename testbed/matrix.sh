@@ -15,10 +15,5 @@ need python3 qemu-system-x86_64 gcc cpio
 "$TOP/testbed/kernel.sh" "$kernel"
 
 # The sample importer with an IOMMU domain of its own
-edu_domain() {
-	local out=$BUILD/kernel-$kernel
-	ccache_env
-	make -s -C "$out" M="$TOP/testbed/edu-domain" MO="$out/edu-domain" ARCH=x86_64 LOCALVERSION= modules
-}
-step "building an importer with a domain of its own" "$LOG/edu-domain.log" edu_domain
+step "building an importer with a domain of its own" "$LOG/edu-domain.log" guest_modules "$kernel" edu-domain
 exec "$TOP/testbed/matrix.py" --kernel "$kernel" "$@"

@@ -117,11 +117,12 @@ def notes(want):
 def known_tests():
     """What can be named as a test, and how its line in the log of its part looks."""
     tests = {}
-    rows = slurp(os.path.join(HERE, 'matrix.table')).replace('\\\n', '')
-    for line in rows.splitlines():
-        if line.strip() and not line.startswith('#'):
-            name = line.split('|')[0].strip()
-            tests[name] = ('matrix', f' - matrix .*: {re.escape(name)}$')
+    for part in ('matrix', 'importers'):
+        rows = slurp(os.path.join(HERE, part + '.table')).replace('\\\n', '')
+        for line in rows.splitlines():
+            if line.strip() and not line.startswith('#'):
+                name = line.split('|')[0].strip()
+                tests[name] = (part, f' - matrix .*: {re.escape(name)}$')
     for name in re.findall(r'^\s*(?:machines=\()?"(\w+)\|',
                            slurp(os.path.join(HERE, 'selftest.sh')), re.M):
         tests[name] = ('selftest', f' - {re.escape(name)}: ')

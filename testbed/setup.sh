@@ -22,6 +22,7 @@ libc6-dev	stdio.h
 libelf-dev	libelf.h
 libssl-dev	openssl/ssl.h
 make		make
+patch		patch
 python3		python3
 qemu-system-x86	qemu-system-x86_64
 rsync		rsync
