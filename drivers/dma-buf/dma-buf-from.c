@@ -21,7 +21,8 @@
 static bool dma_buf_may_bounce(const struct dma_buf_attachment *attach,
 			       unsigned long attrs)
 {
-	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE) ||
+	if (attrs & (DMA_ATTR_MMIO | DMA_ATTR_NO_BOUNCE |
+		     DMA_ATTR_REQUIRE_COHERENT) ||
 	    dma_buf_is_phys(attach))
 		return false;
 	/* If the size of mappings is not limited, nothing is bounced. */
@@ -229,6 +230,44 @@ dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
 	return dma_buf_list_from_ranges(attach, &memory, dir, attrs);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
+
+/**
+ * dma_buf_list_from_own - map pages that a driver collected and list them
+ * @attach: attachment to map for, usually one on the stack with nothing but a device
+ * @own: the pages. Nothing may be added as long as there is a list of them; it is
+ *	freed after the list.
+ * @dir: direction of the DMA
+ * @attrs: DMA_ATTR_* of the mapping, kept for unmapping
+ *
+ * If the device needs no mapping, the list costs no memory beside @own, and no time.
+ *
+ * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
+ * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages(),
+ * -EOVERFLOW if these are too many pages, -ENOMEM, -EINTR for a task that is being
+ * killed, or what else the DMA API returned.
+ */
+struct dma_buf_list *
+dma_buf_list_from_own(struct dma_buf_attachment *attach,
+		      const struct dma_buf_own *own,
+		      enum dma_data_direction dir, unsigned long attrs)
+{
+	const struct dma_buf_memory memory = {
+		.walk = {
+			.runs = own->runs.first,
+			.nr = own->runs.nruns,
+			.has_pages = true,
+			.generic = own->generic,
+		},
+		.npages = own->runs.npages,
+	};
+
+	/* As for ranges: a page may have been added any number of times. */
+	if (memory.npages > min_t(u64, SIZE_MAX, U64_MAX >> 1) >> PAGE_SHIFT)
+		return ERR_PTR(-EOVERFLOW);
+
+	return dma_buf_list_build(attach, &memory, dir, attrs);
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_own, "DMA_BUF");
 
 /**
  * dma_buf_list_from_coherent - map what dma_alloc_attrs() returned and list it

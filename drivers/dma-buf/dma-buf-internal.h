@@ -89,6 +89,22 @@ struct dma_buf_writer {
 };
 
 /**
+ * struct dma_buf_own - memory of a driver's own, as physical runs
+ * @runs: the runs. Each is contiguous in the memmap, too.
+ * @last: the last of them
+ * @at: the word that it begins with. There is room for two words from there on.
+ * @one: the words of @runs if one or two are enough
+ * @generic: some of it is not the page allocator's
+ */
+struct dma_buf_own {
+	struct dma_buf_writer runs;
+	struct dma_buf_run last;
+	u64 *at;
+	u64 one[2];
+	bool generic;
+};
+
+/**
  * struct dma_buf_list - pages of a buffer, mapped for one device
  * @dev: device the addresses are for
  * @attach: attachment that it was mapped for, or NULL for memory of @dev's own
@@ -230,7 +246,8 @@ static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
  * struct dma_buf_walk - position in the description of a buffer
  * @pages: array of pages, or NULL
  * @sg: next entry of a scatterlist, or NULL
- * @vecs: array of physical ranges, if it is neither of these
+ * @runs: next of the runs of a &struct dma_buf_own, or NULL
+ * @vecs: array of physical ranges, if it is none of these
  * @nr: number of elements, whichever they are
  * @index: next one of them
  * @rest: what was read, but not handed out yet
@@ -242,6 +259,7 @@ static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
 struct dma_buf_walk {
 	struct page *const *pages;
 	struct scatterlist *sg;
+	const u64 *runs;
 	const struct phys_vec *vecs;
 	unsigned long nr;
 	unsigned long index;
@@ -262,6 +280,7 @@ int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts);
 int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
 		      struct dma_buf_writer *phys);
+int dma_buf_walk_collect(struct dma_buf_walk *walk, struct dma_buf_own *own);
 
 static inline bool dma_buf_walk_at_end(const struct dma_buf_walk *walk)
 {

@@ -349,17 +349,52 @@ struct dma_buf_chunk dma_buf_pairs_next(struct dma_buf_pairs *pairs)
 EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_pairs_next);
 
 /**
- * dma_buf_list_block_size - largest block that fits all ranges of a list
- * @list: the list
+ * dma_buf_cursor_block_size - largest block that fits all ranges of a part
+ * @cursor: the start of the part, as dma_buf_cursor_init_part() sets it up. It is not
+ *	moved.
  * @supported: the sizes that the device can use, a bitmap of powers of two
  *
  * A block size fits if no block contains the end of one range and the start of
  * another: every border between two ranges is a multiple of it. See
  * dma_buf_list_for_each_block().
  *
- * The two ends of the buffer do not count as borders. The first and the last block may
- * contain memory that is not part of the buffer, and the device must not access that:
- * give it an offset and a length as well.
+ * The two ends of the part do not count as borders. The first and the last block may
+ * contain memory that is not in it, and the device must not access that: give it an
+ * offset and a length as well.
+ *
+ * Context: Any, as long as the list stays mapped.
+ * Return: The size in bytes, or zero if no supported size fits.
+ */
+unsigned long dma_buf_cursor_block_size(const struct dma_buf_cursor *cursor,
+					unsigned long supported)
+{
+	struct dma_buf_cursor at = *cursor;
+	struct dma_buf_chunk range;
+	bool first = true;
+	u64 borders = 0;
+
+	dma_buf_cursor_for_each_range(range, &at) {
+		if (!first)
+			borders |= range.dma_addr;
+		first = false;
+		/* Another range follows. */
+		if (at.addr != at.end)
+			borders |= (u64)range.dma_addr +
+				   ((u64)range.npages << PAGE_SHIFT);
+	}
+
+	if (borders)
+		supported &= GENMASK(min(__ffs64(borders), BITS_PER_LONG - 1), 0);
+	return supported ? BIT(__fls(supported)) : 0;
+}
+EXPORT_SYMBOL_NS_GPL(dma_buf_cursor_block_size, "DMA_BUF");
+
+/**
+ * dma_buf_list_block_size - largest block that fits all ranges of a list
+ * @list: the list
+ * @supported: the sizes that the device can use, a bitmap of powers of two
+ *
+ * The same as dma_buf_cursor_block_size() for all of a list.
  *
  * Context: Any, as long as @list stays mapped.
  * Return: The size in bytes, or zero if no supported size fits.
@@ -368,23 +403,9 @@ unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 				      unsigned long supported)
 {
 	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk range;
-	unsigned long seen = 0;
-	u64 borders = 0;
 
-	dma_buf_list_for_each_range(range, &cursor, list) {
-		u64 end = (u64)range.dma_addr + ((u64)range.npages << PAGE_SHIFT);
-
-		if (seen)
-			borders |= range.dma_addr;
-		seen += range.npages;
-		if (seen < dma_buf_list_runs(list)->npages)
-			borders |= end;
-	}
-
-	if (borders)
-		supported &= GENMASK(min(__ffs64(borders), BITS_PER_LONG - 1), 0);
-	return supported ? BIT(__fls(supported)) : 0;
+	dma_buf_cursor_init(&cursor, list);
+	return dma_buf_cursor_block_size(&cursor, supported);
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_list_block_size, "DMA_BUF");
 

@@ -603,6 +603,27 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 	}
 }
 
+/*
+ * Nothing has to be called, and the runs are those of a driver's own memory, which
+ * it keeps in any case: their words are those of the list, too.
+ */
+static bool dma_buf_build_borrow(struct dma_buf_build *build,
+				 const struct dma_buf_memory *memory)
+{
+	if (!memory->walk.runs || !build->identity || build->walk.generic ||
+	    build->max_pages < DMA_BUF_RUN_MAX_PAGES)
+		return false;
+
+	build->phys = (struct dma_buf_writer) {
+		.first = (u64 *)memory->walk.runs,
+		.npages = memory->npages,
+		.nruns = memory->walk.nr,
+	};
+	build->done = build->phys.npages;
+	build->nruns = build->phys.nruns;
+	return true;
+}
+
 /* Called after each block: reschedules, and stops if the task is killed. */
 static int dma_buf_build_pause(void)
 {
@@ -632,7 +653,8 @@ static int dma_buf_build_some(struct dma_buf_build *build)
 	return dma_buf_build_map(build);
 }
 
-static int dma_buf_build_all(struct dma_buf_build *build)
+static int dma_buf_build_all(struct dma_buf_build *build,
+			     const struct dma_buf_memory *memory)
 {
 	int ret;
 
@@ -640,6 +662,8 @@ static int dma_buf_build_all(struct dma_buf_build *build)
 		return 0;
 
 	ret = dma_buf_build_start(build);
+	if (!ret && dma_buf_build_borrow(build, memory))
+		return 0;
 	while (!ret) {
 		ret = dma_buf_build_some(build);
 		if (ret || dma_buf_walk_at_end(&build->walk))
@@ -688,7 +712,7 @@ struct dma_buf_list *dma_buf_memory_map(struct dma_buf_attachment *attach,
 	build.list = list;
 	build.walk.test = dma_buf_in_test();
 
-	ret = dma_buf_build_all(&build);
+	ret = dma_buf_build_all(&build, memory);
 	kfree(build.vecs);
 	dma_buf_build_hand_over(&build);
 	list->need_unmap = build.nruns && !build.identity &&

@@ -100,13 +100,16 @@ dma_buf_walk_pages(struct dma_buf_walk *walk)
 }
 
 /* Here and below, @kind is a compile-time constant: the kind of walk. */
-enum dma_buf_walk_kind { DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_VECS };
+enum dma_buf_walk_kind {
+	DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_RUNS, DMA_BUF_WALK_VECS
+};
 
 /* A table at its end looks like an empty array, which gives the same result. */
 static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
 {
 	return walk->pages ? DMA_BUF_WALK_PAGES :
-	       walk->sg ? DMA_BUF_WALK_SG : DMA_BUF_WALK_VECS;
+	       walk->sg ? DMA_BUF_WALK_SG :
+	       walk->runs ? DMA_BUF_WALK_RUNS : DMA_BUF_WALK_VECS;
 }
 
 /* The range at the position, without moving it */
@@ -176,6 +179,14 @@ static __always_inline int dma_buf_walk_next(struct dma_buf_walk *walk,
 
 	if (walk->rest.npages || walk->index == walk->nr)
 		return 0;
+
+	/* These were checked when they were collected. */
+	if (kind == DMA_BUF_WALK_RUNS) {
+		walk->runs = dma_buf_run_read(walk->runs, &walk->rest.addr,
+					      &walk->rest.npages);
+		walk->index++;
+		return 0;
+	}
 
 	walk->rest = kind == DMA_BUF_WALK_PAGES ?
 		     dma_buf_walk_pages(walk) :
@@ -264,10 +275,65 @@ int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
 	case DMA_BUF_WALK_SG:
 		return dma_buf_walk_read_as(walk, max_pages, phys,
 					    DMA_BUF_WALK_SG);
+	case DMA_BUF_WALK_RUNS:
+		return dma_buf_walk_read_as(walk, max_pages, phys,
+					    DMA_BUF_WALK_RUNS);
 	default:
 		return dma_buf_walk_read_as(walk, max_pages, phys,
 					    DMA_BUF_WALK_VECS);
 	}
+}
+
+/* Is @run the continuation of @last, in memory and in the memmap? */
+static bool dma_buf_run_follows(struct dma_buf_run last, struct dma_buf_run run)
+{
+	return last.npages && run.addr == last.addr + PFN_PHYS(last.npages) &&
+	       run.npages <= DMA_BUF_RUN_MAX_PAGES - last.npages &&
+	       page_range_contiguous(phys_to_page(last.addr),
+				     last.npages + run.npages);
+}
+
+/* Adds an array of pages to @own. Returns -EINVAL for memory of the wrong kind. */
+int dma_buf_walk_collect(struct dma_buf_walk *walk, struct dma_buf_own *own)
+{
+	struct dma_buf_writer *runs = &own->runs;
+	int ret;
+
+	for (;;) {
+		struct dma_buf_run run;
+		unsigned long npages;
+
+		ret = dma_buf_walk_next(walk, DMA_BUF_WALK_PAGES);
+		if (ret)
+			break;
+		run = dma_buf_walk_cut(walk, DMA_BUF_RUN_MAX_PAGES);
+		npages = run.npages;
+		if (!npages)
+			break;
+
+		if (dma_buf_run_follows(own->last, run)) {
+			/* Write the last one again, with these pages. */
+			run.addr = own->last.addr;
+			run.npages += own->last.npages;
+			runs->pos = own->at;
+			runs->npages -= own->last.npages;
+			runs->nruns--;
+		} else if (runs->end - runs->pos < 2) {
+			/* How many more there will be is unknown: as many again. */
+			runs->expect = 2 * runs->nruns;
+			ret = dma_buf_writer_grow(runs);
+			if (ret)
+				break;
+		}
+		own->at = runs->pos;
+		own->last = run;
+		dma_buf_writer_put(runs, run);
+		walk->rest.addr += PFN_PHYS(npages);
+		walk->rest.npages -= npages;
+	}
+
+	own->generic |= walk->generic;
+	return ret;
 }
 
 static __always_inline int

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RDMA: a memory region that is a part of a dma-buf
+ * RDMA: a memory region that is a part of a dma-buf, or memory of a process
  */
 #include <linux/dma-resv.h>
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/highmem.h>
+#include <linux/mman.h>
+#include <linux/uaccess.h>
 #include <rdma/ib_umem.h>
 #include <rdma/ib_verbs.h>
 #include <rdma/iter.h>
@@ -112,25 +115,27 @@ static void region_expect_blocks(struct region *r, unsigned long pgsz)
 	KUNIT_EXPECT_EQ(test, at, end);
 }
 
-/* The table is the pages of the region and not a byte more. */
-static void region_expect_table(struct region *r)
+/* What drivers read is the pages of the region and not a byte more. */
+static void region_expect_ranges(struct region *r)
 {
 	struct ib_umem *umem = &r->umem->umem;
 	struct kunit *test = r->b.m->test;
 	u64 at = round_down(umem->address, PAGE_SIZE);
 	u64 end = round_up(umem->address + umem->length, PAGE_SIZE);
-	struct scatterlist *sg;
-	int i;
+	struct dma_buf_cursor cursor;
+	struct dma_buf_chunk range;
 
-	for_each_sgtable_dma_sg(&umem->sgt_append.sgt, sg, i) {
-		dma_addr_t addr = sg_dma_address(sg);
-		u64 last = sg_dma_len(sg) - PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, model_reached(r->b.m, ib_umem_start_dma_addr(umem)),
+			region_phys(&r->b, umem->address));
+	ib_umem_cursor_init(&cursor, umem);
+	dma_buf_cursor_for_each_range(range, &cursor) {
+		u64 last = (u64)(range.npages - 1) << PAGE_SHIFT;
 
-		KUNIT_EXPECT_EQ(test, model_reached(r->b.m, addr),
+		KUNIT_EXPECT_EQ(test, model_reached(r->b.m, range.dma_addr),
 				region_phys(&r->b, at));
-		KUNIT_EXPECT_EQ(test, model_reached(r->b.m, addr + last),
+		KUNIT_EXPECT_EQ(test, model_reached(r->b.m, range.dma_addr + last),
 				region_phys(&r->b, at + last));
-		at += sg_dma_len(sg);
+		at += last + PAGE_SIZE;
 	}
 	KUNIT_EXPECT_EQ(test, at, end);
 }
@@ -173,7 +178,7 @@ static void expect_part(struct kunit *test, enum buffer_kind kind,
 	KUNIT_EXPECT_EQ(test, r.b.pins, 1);
 	KUNIT_EXPECT_EQ(test, ib_umem_offset(&r.umem->umem),
 			offset_in_page(part->offset));
-	region_expect_table(&r);
+	region_expect_ranges(&r);
 	region_expect_blocks(&r, PAGE_SIZE);
 	region_release(&r);
 	region_exit(&r);
@@ -196,7 +201,6 @@ static void region_is_a_part_of_a_peer(struct kunit *test)
 	expect_part(test, BUFFER_BAR, model_bar);
 }
 
-/* One range on the list, several entries of the table, blocks as if it were one. */
 static void region_above_4_gib_has_large_blocks(struct kunit *test)
 {
 	const struct phys_vec vec = { .paddr = MODEL_BAR, .len = 6ULL * SZ_1G };
@@ -209,33 +213,12 @@ static void region_above_4_gib_has_large_blocks(struct kunit *test)
 	model_with_peer(m, PCI_P2PDMA_MAP_BUS_ADDR);
 	region_init(test, &r, BUFFER_BAR, &vec, 1);
 	KUNIT_ASSERT_EQ(test, 0, region_get(&r, SZ_2M, vec.len - SZ_4M));
-	region_expect_table(&r);
+	region_expect_ranges(&r);
 	region_expect_blocks(&r, SZ_2M);
-	KUNIT_EXPECT_GT(test, r.umem->umem.sgt_append.sgt.nents, 1);
 	region_release(&r);
 
 	KUNIT_ASSERT_EQ(test, 0, region_get(&r, 0, vec.len));
 	region_expect_blocks(&r, SZ_1G);
-	region_release(&r);
-	region_exit(&r);
-}
-
-/* No entry is longer than the device takes. */
-static void entries_are_as_long_as_the_device_takes(struct kunit *test)
-{
-	const struct phys_vec vec = V(MODEL_BAR, 64);
-	struct model *m = test->priv;
-	struct scatterlist *sg;
-	struct region r;
-	int i;
-
-	model_with_peer(m, PCI_P2PDMA_MAP_BUS_ADDR);
-	dma_set_max_seg_size(m->dev, 3 * PAGE_SIZE);
-	region_init(test, &r, BUFFER_BAR, &vec, 1);
-	KUNIT_ASSERT_EQ(test, 0, region_get(&r, 0, vec.len));
-	for_each_sgtable_dma_sg(&r.umem->umem.sgt_append.sgt, sg, i)
-		KUNIT_EXPECT_LE(test, sg_dma_len(sg), 3 * PAGE_SIZE);
-	region_expect_blocks(&r, 64 * PAGE_SIZE);
 	region_release(&r);
 	region_exit(&r);
 }
@@ -250,7 +233,7 @@ static void region_beyond_the_buffer_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, region_get(&r, U64_MAX, 2));
 	KUNIT_EXPECT_EQ(test, -EINVAL, region_get(&r, PAGE_SIZE, 0));
 
-	/* The exporter promised more than it maps: what is mapped has no table. */
+	/* The exporter promised more than it maps. */
 	r.b.dmabuf->size += PAGE_SIZE;
 	KUNIT_EXPECT_EQ(test, -EINVAL, region_get(&r, 0, 7 * PAGE_SIZE + 1));
 	KUNIT_EXPECT_EQ(test, -EINVAL, region_get(&r, 7 * PAGE_SIZE, 1));
@@ -258,7 +241,7 @@ static void region_beyond_the_buffer_is_refused(struct kunit *test)
 	region_exit(&r);
 }
 
-/* Drivers do not get a table without entries. */
+/* Drivers do not get a region without a page. */
 static void region_of_nothing_is_refused(struct kunit *test)
 {
 	struct region r;
@@ -308,8 +291,8 @@ static void region_revoked(void *priv)
 
 	dma_resv_assert_held(r->b.dmabuf->resv);
 	/* The driver stops its device, which has had the addresses until now. */
-	KUNIT_EXPECT_NOT_NULL(r->b.m->test, r->umem->list);
-	region_expect_table(r);
+	KUNIT_EXPECT_NOT_NULL(r->b.m->test, r->umem->umem.list);
+	region_expect_ranges(r);
 	r->revoked++;
 }
 
@@ -337,8 +320,7 @@ static void revoked_region_is_empty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, dma_buf_revoke_mappings(r.b.dmabuf, HZ));
 	KUNIT_EXPECT_EQ(test, r.revoked, 1);
 	KUNIT_EXPECT_EQ(test, r.b.pins, 0);
-	KUNIT_EXPECT_NULL(test, r.umem->list);
-	KUNIT_EXPECT_NULL(test, r.umem->umem.sgt_append.sgt.sgl);
+	KUNIT_EXPECT_NULL(test, r.umem->umem.list);
 	buffer_expect_unmapped(&r.b);
 
 	/* Once and for all */
@@ -386,7 +368,7 @@ static void region_follows_the_buffer(struct kunit *test)
 				    &region_moves);
 	close_fd(fd);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r.umem);
-	KUNIT_EXPECT_NULL(test, r.umem->list);
+	KUNIT_EXPECT_NULL(test, r.umem->umem.list);
 
 	dma_resv_lock(r.b.dmabuf->resv, NULL);
 	for (i = 0; i < 3; i++) {
@@ -395,11 +377,10 @@ static void region_follows_the_buffer(struct kunit *test)
 		/* Once more is nothing more. */
 		KUNIT_EXPECT_EQ(test, 0, ib_umem_dmabuf_map_pages(r.umem));
 		KUNIT_EXPECT_EQ(test, r.b.mapped, 1);
-		region_expect_table(&r);
+		region_expect_ranges(&r);
 		dma_buf_invalidate_mappings(r.b.dmabuf);
 		KUNIT_EXPECT_EQ(test, r.b.mapped, 0);
-		KUNIT_EXPECT_NULL(test, r.umem->umem.sgt_append.sgt.sgl);
-	}
+		}
 	dma_resv_unlock(r.b.dmabuf->resv);
 	region_release(&r);
 	region_exit(&r);
@@ -419,12 +400,220 @@ static void region_is_not_read_by_the_cpu(struct kunit *test)
 	region_exit(&r);
 }
 
+/* What is in a byte of user memory */
+static u8 user_byte(unsigned long addr)
+{
+	return addr ^ addr >> 8 ^ addr >> 16;
+}
+
+#define USER_PAGES	1100
+
+static unsigned long user_memory(struct kunit *test)
+{
+	unsigned long addr, i, j;
+	u8 *bytes = kunit_kmalloc(test, PAGE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, bytes);
+	KUNIT_ASSERT_EQ(test, 0, kunit_attach_mm());
+	addr = kunit_vm_mmap(test, NULL, 0, USER_PAGES * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE,
+			     0);
+	KUNIT_ASSERT_FALSE(test, !addr || IS_ERR_VALUE(addr));
+	for (i = addr; i < addr + USER_PAGES * PAGE_SIZE; i += PAGE_SIZE) {
+		for (j = 0; j < PAGE_SIZE; j++)
+			bytes[j] = user_byte(i + j);
+		KUNIT_ASSERT_EQ(test, 0, copy_to_user((void __user *)i, bytes,
+						      PAGE_SIZE));
+	}
+	return addr;
+}
+
+/* Not only the pages of the model */
+static bool user_is_system_memory(phys_addr_t phys, unsigned long npages)
+{
+	return true;
+}
+
+static struct ib_device *user_device(struct kunit *test, struct device *dev)
+{
+	struct ib_device *ibdev = kunit_kzalloc(test, sizeof(*ibdev), GFP_KERNEL);
+	struct model *m = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, ibdev);
+	ibdev->dma_device = dev;
+	m->dir = DMA_BIDIRECTIONAL;
+	m->attrs = DMA_ATTR_REQUIRE_COHERENT;
+	kunit_activate_static_stub(test, dma_buf_hw_is_system_memory,
+				   user_is_system_memory);
+	return ibdev;
+}
+
+static const struct part user_parts[] = {
+	{ "all", 0, USER_PAGES * PAGE_SIZE },
+	{ "first byte", 0, 1 },
+	{ "last byte", USER_PAGES * PAGE_SIZE - 1, 1 },
+	{ "within a page", PAGE_SIZE + 100, 200 },
+	{ "across two pages", 2 * PAGE_SIZE - 1, 2 },
+	{ "across what is pinned at a time", 500 * PAGE_SIZE + 1, 20 * PAGE_SIZE },
+	{ "one page longer for its offset", 4 * PAGE_SIZE + 8, 2 * PAGE_SIZE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(user_part, user_parts, name);
+
+/* Pages and blocks are those that the user wrote to, pinned, and not more. */
+static void user_expect(struct kunit *test, struct ib_umem *umem)
+{
+	unsigned long at = umem->address & PAGE_MASK;
+	struct ib_block_iter biter;
+	struct ib_umem_page_iter iter;
+	struct page *page;
+	u8 byte;
+
+	if (umem->list)
+		KUNIT_EXPECT_EQ(test, PAGE_SIZE,
+				ib_umem_find_best_pgsz(umem, PAGE_SIZE,
+						       umem->address));
+	if (umem->list)
+		__rdma_umem_block_iter_start(&biter, umem, PAGE_SIZE);
+	ib_umem_for_each_page(page, &iter, umem) {
+		memcpy_from_page(&byte, page, 77, 1);
+		KUNIT_EXPECT_EQ(test, byte, user_byte(at + 77));
+		KUNIT_EXPECT_TRUE(test, folio_maybe_dma_pinned(page_folio(page)));
+		at += PAGE_SIZE;
+		if (!umem->list)
+			continue;
+		KUNIT_ASSERT_TRUE(test, __rdma_umem_block_iter_next(&biter));
+		KUNIT_EXPECT_EQ(test, page_to_phys(page),
+				model_reached(test->priv,
+					      rdma_block_iter_dma_address(&biter)));
+	}
+	KUNIT_EXPECT_EQ(test, at, PAGE_ALIGN(umem->address + umem->length));
+	if (umem->list)
+		KUNIT_EXPECT_FALSE(test, __rdma_umem_block_iter_next(&biter));
+}
+
+static void user_expect_unpinned(struct kunit *test, struct page **pages)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, 0, atomic64_read(&current->mm->pinned_vm));
+	for (i = 0; i < USER_PAGES; i++)
+		KUNIT_EXPECT_FALSE(test, folio_maybe_dma_pinned(page_folio(pages[i])));
+}
+
+static struct page **user_pages(struct kunit *test, unsigned long addr)
+{
+	struct page **pages = kunit_kcalloc(test, USER_PAGES, sizeof(*pages),
+					    GFP_KERNEL);
+	int n;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	n = get_user_pages_fast(addr, USER_PAGES, FOLL_WRITE, pages);
+	KUNIT_ASSERT_EQ(test, n, USER_PAGES);
+	return pages;
+}
+
+static void user_put(struct page **pages)
+{
+	unsigned int i;
+
+	for (i = 0; i < USER_PAGES; i++)
+		put_page(pages[i]);
+}
+
+static void expect_user(struct kunit *test, struct device *dev)
+{
+	struct ib_device *ibdev = user_device(test, dev);
+	const struct part *part = test->param_value;
+	unsigned long addr = user_memory(test), i;
+	struct page **pages = user_pages(test, addr);
+	struct ib_umem *umem;
+	u8 bytes[100];
+	size_t n = min(part->length, sizeof(bytes));
+
+	umem = ib_umem_get_va(ibdev, addr + part->offset, part->length,
+			      IB_ACCESS_LOCAL_WRITE);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, umem);
+	KUNIT_EXPECT_EQ(test, !umem->list, !dev);
+	user_expect(test, umem);
+
+	KUNIT_EXPECT_EQ(test, 0, ib_umem_copy_from(bytes, umem,
+						   part->length - n, n));
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_EQ(test, bytes[i],
+				user_byte(umem->address + part->length - n + i));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			ib_umem_copy_from(bytes, umem, part->length, 1));
+
+	ib_umem_release(umem);
+	user_expect_unpinned(test, pages);
+	user_put(pages);
+}
+
+static void user_memory_is_what_the_user_wrote(struct kunit *test)
+{
+	expect_user(test, ((struct model *)test->priv)->dev);
+}
+
+static void user_memory_behind_an_iommu(struct kunit *test)
+{
+	model_behind_iommu(test->priv);
+	expect_user(test, ((struct model *)test->priv)->dev);
+}
+
+/* As rxe and siw: the CPU is the device. */
+static void user_memory_without_dma(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_INFINIBAND_VIRT_DMA))
+		kunit_skip(test, "no driver of such a device");
+	expect_user(test, NULL);
+	KUNIT_EXPECT_EQ(test, ((struct model *)test->priv)->need_map_calls, 0);
+}
+
+/* The DMA API fails, or the end of the memory is not there. */
+static void user_memory_that_fails_is_unpinned(struct kunit *test)
+{
+	struct model *m = test->priv;
+	struct ib_device *ibdev = user_device(test, m->dev);
+	unsigned long addr = user_memory(test);
+	struct page **pages = user_pages(test, addr);
+	struct ib_umem *umem;
+	unsigned int n;
+
+	model_behind_iommu(m);
+	for (n = 1; ; n++) {
+		m->calls = 0;
+		m->fail_at = n;
+		umem = ib_umem_get_va(ibdev, addr + 1, 600 * PAGE_SIZE, 0);
+		if (!IS_ERR(umem))
+			break;
+		KUNIT_EXPECT_EQ(test, PTR_ERR(umem), -ENOMEM);
+		model_expect_clean(m);
+		user_expect_unpinned(test, pages);
+	}
+	KUNIT_EXPECT_GT(test, n, 2);
+	m->fail_at = 0;
+	ib_umem_release(umem);
+
+	KUNIT_EXPECT_EQ(test, 0, vm_munmap(addr + 1000 * PAGE_SIZE, PAGE_SIZE));
+	umem = ib_umem_get_va(ibdev, addr, USER_PAGES * PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(umem), -EFAULT);
+	model_expect_clean(m);
+	user_expect_unpinned(test, pages);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			PTR_ERR(ib_umem_get_va(ibdev, addr, 0, 0)));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			PTR_ERR(ib_umem_get_va(ibdev, ULONG_MAX - 1, 10, 0)));
+	user_expect_unpinned(test, pages);
+	user_put(pages);
+}
+
 static struct kunit_case dma_buf_umem_cases[] = {
 	KUNIT_CASE_PARAM(region_is_a_part_of_system_memory, part_gen_params),
 	KUNIT_CASE_PARAM(region_is_a_part_behind_an_iommu, part_gen_params),
 	KUNIT_CASE_PARAM(region_is_a_part_of_a_peer, part_gen_params),
 	KUNIT_CASE(region_above_4_gib_has_large_blocks),
-	KUNIT_CASE(entries_are_as_long_as_the_device_takes),
 	KUNIT_CASE(region_beyond_the_buffer_is_refused),
 	KUNIT_CASE(region_of_nothing_is_refused),
 	KUNIT_CASE(what_fails_leaves_nothing),
@@ -432,6 +621,10 @@ static struct kunit_case dma_buf_umem_cases[] = {
 	KUNIT_CASE(released_region_is_revoked),
 	KUNIT_CASE(region_follows_the_buffer),
 	KUNIT_CASE(region_is_not_read_by_the_cpu),
+	KUNIT_CASE_PARAM(user_memory_is_what_the_user_wrote, user_part_gen_params),
+	KUNIT_CASE_PARAM(user_memory_behind_an_iommu, user_part_gen_params),
+	KUNIT_CASE_PARAM(user_memory_without_dma, user_part_gen_params),
+	KUNIT_CASE(user_memory_that_fails_is_unpinned),
 	{}
 };
 

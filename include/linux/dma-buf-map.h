@@ -16,6 +16,7 @@
 struct device;
 struct dma_buf_attachment;
 struct dma_buf_list;
+struct dma_buf_own;
 struct iommu_domain;
 struct p2pdma_provider;
 struct sg_table;
@@ -48,6 +49,8 @@ struct sg_table;
  * dma_buf_list_from_bar() or dma_buf_list_from_phys(). These take the attachment,
  * since the buffer and its other importers determine what is allowed. To map memory
  * that is not a dma-buf, pass an attachment on the stack that has only its device set.
+ * Who gets such memory a few pages at a time collects it with dma_buf_own_add() for
+ * dma_buf_list_from_own().
  *
  * Everything is in units of PAGE_SIZE. There is no limit at 4 GiB anywhere: a
  * BAR of 1 TiB is one range. A list without any range is legal.
@@ -56,9 +59,9 @@ struct sg_table;
 /**
  * struct dma_buf_chunk - part of a buffer that is contiguous
  * @page: first page of the chunk, or NULL. It is NULL for the memory of a
- *	device, and in all that the cursors below return: importers must not use
- *	the pages of a buffer. If the DMA API bounces a mapping, @page and
- *	@dma_addr are of different memory.
+ *	device, and in all that the cursors below return, except for those of
+ *	dma_buf_own_start(): importers must not use the pages of a buffer. If the
+ *	DMA API bounces a mapping, @page and @dma_addr are of different memory.
  * @dma_addr: address of the chunk for the attached device, PAGE_SIZE aligned
  * @npages: length in pages, contiguous in @dma_addr and, if there is one, in
  *	@page. Zero is the end of an iteration and never a chunk.
@@ -128,6 +131,8 @@ void dma_buf_cursor_init_part(struct dma_buf_cursor *cursor,
 
 unsigned long dma_buf_list_npages(const struct dma_buf_list *list);
 unsigned long dma_buf_list_nchunks(const struct dma_buf_list *list);
+unsigned long dma_buf_cursor_block_size(const struct dma_buf_cursor *cursor,
+					unsigned long supported);
 unsigned long dma_buf_list_block_size(const struct dma_buf_list *list,
 				      unsigned long supported);
 int dma_buf_list_copy_addrs(const struct dma_buf_list *list, dma_addr_t *addrs,
@@ -360,6 +365,10 @@ dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
 		      const struct sg_table *sgt,
 		      enum dma_data_direction dir, unsigned long attrs);
 struct dma_buf_list *
+dma_buf_list_from_own(struct dma_buf_attachment *attach,
+		      const struct dma_buf_own *own,
+		      enum dma_data_direction dir, unsigned long attrs);
+struct dma_buf_list *
 dma_buf_list_from_coherent(struct dma_buf_attachment *attach,
 			   struct device *owner, void *cpu_addr,
 			   dma_addr_t dma_addr, size_t size,
@@ -374,5 +383,16 @@ dma_buf_list_from_phys(struct dma_buf_attachment *attach,
 		       const struct phys_vec *ranges, size_t nr_ranges,
 		       enum dma_data_direction dir, unsigned long attrs);
 void dma_buf_list_free(struct dma_buf_list *list);
+
+/* Memory of a driver's own */
+
+struct dma_buf_own *dma_buf_own_alloc(void);
+int dma_buf_own_add(struct dma_buf_own *own, struct page *const *pages,
+		    unsigned long npages);
+unsigned long dma_buf_own_npages(const struct dma_buf_own *own);
+void dma_buf_own_start(struct dma_buf_cursor *cursor,
+		       const struct dma_buf_own *own);
+struct dma_buf_chunk dma_buf_own_next(struct dma_buf_cursor *cursor);
+void dma_buf_own_free(struct dma_buf_own *own);
 
 #endif
