@@ -25,14 +25,14 @@ from screen import Screen
 HERE = os.path.dirname(os.path.realpath(__file__))
 TOP = os.path.dirname(HERE)
 FIELDS = ('name', 'topology', 'devices', 'cpu', 'iommu', 'args', 'run', 'expect')
-COLUMNS = ('exporter', 'importer', 'ask', 'attach', 'memory', 'route', 'reason', 'chunks', 'error',
+COLUMNS = ('limit', 'exporter', 'importer', 'ask', 'attach', 'memory', 'route', 'reason', 'chunks', 'error',
            'verified', 'system', 'confined', 'pixels')
 # What runs in the guest: ours, and the driver of the samples
 PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'testbed/guest/scanout.c', 'testbed/guest/exporters.c',
             'testbed/guest/edu-domain', 'testbed/guest/queues.c',
             'testbed/guest/reach.c', 'testbed/guest/map-benchmark',
-            'testbed/guest/ffs.c', 'testbed/guest/iio.c',
+            'testbed/guest/ffs.c', 'testbed/guest/iio.c', 'testbed/guest/limits.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c',
             'tools/dma/lsdmabuf.c', 'build/linux/tools/dma/dma_map_benchmark.c')
 
