@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
-# bench, bench-base, arm64-bench, or that of another machine, see machines.table
+# gcov, bench, bench-base, arm64-bench, or that of another machine, see machines.table
 #
 # Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
@@ -16,6 +16,7 @@ case $name in
 fast)	fragments="$x86 fast" ;;
 debug)	fragments="$x86 fast debug importers" ;;
 kcsan)	fragments="$x86 fast kcsan" ;;
+gcov)	fragments="$x86 fast debug" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;
 arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
@@ -51,6 +52,16 @@ if [ "$name" = kcsan ]; then
 	while read -r object; do
 		make+=("KCSAN_SANITIZE_${object##*/}=y")
 	done < <(gitenv; touched base..HEAD | grep -E '^(drivers/dma-buf|samples/dma-buf|drivers/gpu/drm/ttm)/')
+fi
+
+# The debug kernel with counters in nothing but what coverage.py reports. Kconfig is not
+# asked: what it says changes every file, and so all others are those of the debug
+# kernel, which are in the cache. KASAN has the constructors that this needs.
+if [ "$name" = gcov ]; then
+	make+=(CONFIG_GCOV_KERNEL=y)
+	while read -r object; do
+		make+=("GCOV_PROFILE_${object##*/}=y")
+	done < <("$TOP/testbed/coverage.py" objects "$tree")
 fi
 
 # Kconfig drops what it cannot have without a word, so look.
