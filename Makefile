@@ -8,6 +8,7 @@
 #:   fuzz          FUZZ_SECONDS (600) of random buffers, hardware and failures
 #:   prove         the storage of the list with cbmc, a model of the protocol with spin
 #:   rust          the Rust bindings and tyr compile at each commit that touches them, in a Debian 13
+#:   coverage      lines and branches of dma-buf that KUnit and guests reach, by gcov
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
 #:   check-series  each posting on its own base: every commit builds, sparse, checkpatch, KUnit
