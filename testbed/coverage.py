@@ -37,15 +37,19 @@ def take(log, directory):
         coded = re.findall(r'gcov: ([\w+/=]+)\s*$', lines.read(), re.M)
     if not coded:
         die(f'{log}: the guest printed no counters')
-    archive = tarfile.open(fileobj=io.BytesIO(base64.b64decode(''.join(coded))))
-    for member in archive:
-        match = FILES.search(re.sub(r'\.gcda$', '.c', member.name))
-        if not match or not member.isfile():
+    try:
+        with tarfile.open(fileobj=io.BytesIO(base64.b64decode(''.join(coded)))) as archive:
+            found = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
+    except (ValueError, EOFError, tarfile.TarError) as error:
+        die(f'{log}: what the guest printed is cut off: {error}')
+    for name, counters in found.items():
+        match = FILES.search(re.sub(r'\.gcda$', '.c', name))
+        if not match:
             continue
         path = os.path.join(directory, re.sub(r'\.c$', '.gcda', match.group(1)))
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, 'wb') as file:
-            file.write(archive.extractfile(member).read())
+            file.write(counters)
 
 
 class File:

@@ -62,7 +62,8 @@ guest() {	# NAME IOMMU MEMORY OPTIONS ARGUMENTS COMMAND
 	echo $? >"$bin/$1.status"
 }
 
-machines=("heaps|none|1G||cma=64M|dmabuf-heap; shown; sizes; sync_test; calls; exporters cma-heap system-heap udmabuf"
+machines=("heaps|none|1G||cma=64M|dmabuf-heap; calls; shown; sizes; exporters cma-heap system-heap udmabuf"
+	  "sync|none|512M|||sync_test"
 	  "samples|none|1G|-d ivshmem,qxl||p2p; p2p-test --move; qxl-p2p; qxl-p2p --unplug; lsdmabuf"
 	  "iommu|dma|1G|-d ivshmem,virtio-gpu||vfio-iommufd; exporters udmabuf system-heap cma-heap vgem vfio-pci; p2p-test --move"
 	  "bounce|none|1G||swiotlb=force|bounce; p2p-test"
