@@ -9,6 +9,7 @@
 #:   prove         the storage of the list with cbmc, a model of the protocol with spin
 #:   rust          the Rust bindings and tyr compile at each commit that touches them, in a Debian 13
 #:   coverage      lines and branches of dma-buf that KUnit and guests reach, by gcov
+#:   suites        tests of the kernel and of others, base against patched
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
 #:   check-series  each posting on its own base: every commit builds, sparse, checkpatch, KUnit
@@ -27,9 +28,10 @@
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
 #:   MACHINE=names for machines: only these, of testbed/machines.table
+#:   SUITES=names  for suites: only these, such as "iommufd sync"
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
-targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove rust bench check-series tree series import setup clean help
+targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove coverage suites rust bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
-# gcov, bench, bench-base, arm64-bench, or that of another machine, see machines.table
+# gcov, bench, bench-base, arm64-bench, suites, or that of another machine, see machines.table
 #
 # Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
@@ -19,6 +19,7 @@ kcsan)	fragments="$x86 fast kcsan" ;;
 gcov)	fragments="$x86 fast debug" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;
+suites)	fragments="$x86 fast suites" ;;
 arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
 arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
 arm64-64k) fragments="common p2p cma arm64 arm64-64k" ;;
@@ -70,6 +71,8 @@ configure()
 	local line sym
 
 	cat "${fragments[@]}" > "$out/fragment"
+	# The series' own tests and samples are not in the base.
+	[ "$name" != suites ] || sed -i '/DMABUF_KUNIT_TEST/d; /SAMPLE_DMA_BUF_/d' "$out/fragment"
 	"${make[@]}" "KCONFIG_ALLCONFIG=$out/fragment" allnoconfig || return
 	while read -r line; do
 		case $line in

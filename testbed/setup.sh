@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Install what the demo needs, or say what to install; "setup.sh test", "fuzz",
-# "bench", "machines", "prove" or "rust": what these need, too.
+# "bench", "machines", "prove", "rust" or "suites": what these need, too.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -38,6 +38,10 @@ debootstrap	debootstrap
 '
 [ "${1-}" != prove ] || packages+='
 spin		spin
+'
+[ "${1-}" != suites ] || packages+='
+libcap-dev	sys/capability.h
+v4l-utils	v4l2-compliance
 '
 [ "${1-}" != test ] && [ "${1-}" != fuzz ] || packages+='
 clang		clang

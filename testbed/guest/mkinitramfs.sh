@@ -4,7 +4,7 @@
 # mkinitramfs.sh -o out.cpio.gz [-b kernel-build] [-c compiler-prefix] [file ...]
 #
 # Packs busybox, or init.c for another machine than this, init, every module of that kernel build (for modprobe) and the
-# files named: modules (*.ko, for insmod) into /lib, all else into /bin. C files
+# files named: modules (*.ko, for insmod) into /lib, all else into /bin, with its shared libraries. C files
 # are compiled with the headers of that build, and can include any file of its
 # source by path.
 
@@ -56,7 +56,11 @@ for file; do
 	case $file in
 	*.ko) cp "$file" "$root/lib/" ;;
 	*.c) compile "$file" "$root/bin/$(basename "$file" .c)" ;;
-	*) install -m 755 "$file" "$root/bin/" ;;
+	*)
+		install -m 755 "$file" "$root/bin/"
+		ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
+			install -m 755 -D "$library" "$root$library"
+		done ;;
 	esac
 done
 

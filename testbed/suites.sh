@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Tests that others wrote, each with the kernel of the base and with the patched one,
+# of the same configuration. What the base passes has to pass.
+# SUITES="iommufd sync" takes only these.
+# shellcheck source=testbed/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+need python3 qemu-system-x86_64 gcc cpio ccache v4l2-compliance
+gitenv
+ccache_env
+bin=$BUILD/suites old=$BUILD/suites/linux
+# From all of these the source is at ../linux: what the compiler made for the base is
+# good for the patched tree as well, where that is the same.
+declare -A tree=([base]=$old [patched]=$TREE) at=([base]=$BUILD/suites [patched]=$BUILD)
+
+# Suite, memory, kernel arguments, and the command of the guest; KUnit is under UML.
+vivid="modprobe vivid no_error_inj=1 n_devs=2 node_types=0x101,0x101"
+all=("iommufd|2G|hugepages=64|iommufd"
+     "iommufd_fail_nth|1G|hugepages=16|iommufd_fail_nth"
+     "dmabuf-heap|1G|cma=128M|dmabuf-heap"
+     "udmabuf|6G|hugepages=2048|udmabuf"
+     "sync|512M||sync_test"
+     "vivid-vmalloc|1G|cma=128M|$vivid allocators=0,0 && compliance"
+     "vivid-contig|1G|cma=128M|$vivid allocators=1,1 && compliance"
+     "kunit")
+
+# Those that the series extends are the base's on both kernels.
+compile() {	# base|patched
+	local kernel=${at[$1]}/kernel-suites out=$bin/$1 tests=tools/testing/selftests test cc
+	cc=(gcc -O2 -static -pthread -w -D_GNU_SOURCE -isystem "$kernel/usr/include" -I"$old/$tests")
+	mkdir -p "$out" || return
+	for test in iommufd iommufd_fail_nth; do
+		"${cc[@]}" -o "$out/$test" "${tree[$1]}/$tests/iommu/$test.c" -lcap || return
+	done
+	"${cc[@]}" -o "$out/dmabuf-heap" "$old/$tests/dmabuf-heaps/dmabuf-heap.c" &&
+		"${cc[@]}" -o "$out/udmabuf" "$old/$tests/drivers/dma-buf/udmabuf.c" &&
+		"${cc[@]}" -o "$out/sync_test" "$old/$tests"/sync/*.c &&
+		"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$out/initramfs.gz" \
+			"$out"/{iommufd,iommufd_fail_nth,dmabuf-heap,udmabuf,sync_test} \
+			"$(command -v v4l2-compliance)" "$TOP/testbed/guest/compliance"
+}
+
+# DRM and TTM, with the base's choice of tests
+build_kunit() {	# base|patched
+	"${tree[$1]}/tools/testing/kunit/kunit.py" build --build_dir="${at[$1]}/kunit-suites" --jobs "$JOBS" \
+		--kunitconfig="$old/drivers/gpu/drm/ttm/tests/.kunitconfig" \
+		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc"
+}
+
+guest() {	# NAME base|patched MEMORY ARGUMENTS COMMAND
+	local log=$LOG/suites-$1.log
+	if [ $# -gt 2 ]; then
+		"$TOP/testbed/qemu.sh" -k "${at[$2]}/kernel-suites/arch/x86/boot/bzImage" -i "$bin/$2/initramfs.gz" \
+			-n 2 -g "$3" -s 900 -a "$4" -r "$5" -l "$log" >/dev/null 2>&1
+	elif timeout 900 "${at[$2]}/kunit-suites/linux" mem=1G console=tty kunit_shutdown=halt >"$log" 2>&1; then
+		echo "testbed: verdict pass" >>"$log"
+	fi
+}
+
+machines=() suites=() kunit=
+for line in "${all[@]}"; do
+	suite=${line%%|*}
+	[[ " ${SUITES:-$suite} " = *" $suite "* ]] || continue
+	suites+=("$suite")
+	[ "$suite" = kunit ] && kunit=1 && args='' || args="|${line#*|}"
+	machines+=("$suite-base|base$args" "$suite-patched|patched$args")
+done
+[ ${#suites[@]} -gt 0 ] || die "SUITES=$SUITES has none of: ${all[*]%%|*}"
+
+worktree "$old"
+for k in base patched; do
+	if [ "${suites[*]}" != kunit ]; then
+		"$TOP/testbed/kernel.sh" suites "${tree[$k]}" "${at[$k]}/kernel-suites" || exit
+		step "compiling the tests for the $k kernel" "$LOG/suites-$k.log" compile "$k" || exit
+	fi
+	[ -z "$kunit" ] ||
+		step "building UML with KUnit, $k" "$LOG/suites-um-$k.log" build_kunit "$k" || exit
+done
+step "${#suites[@]} suites, each in two machines" "$LOG/suites.progress.log" boot_all
+"$TOP/testbed/suites.py" "$LOG" "${suites[@]}"
