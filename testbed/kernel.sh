@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
-# gcov, bench, bench-base, arm64-bench, suites, or that of another machine, see machines.table
+# gcov, bench, bench-base, arm64-bench, suites, rdma, or that of another machine, see machines.table
 #
 # Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
@@ -20,6 +20,7 @@ gcov)	fragments="$x86 fast debug" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;
 suites)	fragments="$x86 fast suites" ;;
+rdma)	fragments="bench bench-x86 rdma" ;;
 arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
 arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
 arm64-64k) fragments="common p2p cma arm64 arm64-64k" ;;
