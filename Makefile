@@ -9,6 +9,7 @@
 #:   prove         the storage of the list with cbmc, a model of the protocol with spin
 #:   rust          the Rust bindings and tyr compile at each commit that touches them, in a Debian 13
 #:   coverage      lines and branches of dma-buf that KUnit and guests reach, by gcov
+#:   rdma          two RDMA devices made of software, over loopback: bytes compared
 #:   suites        tests of the kernel and of others, base against patched
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour
@@ -27,11 +28,12 @@
 #:   SIGNOFF=who   for series: "Name <mail>" of the sender, for Signed-off-by
 #:   FORCE=1       tree, import, clean: discard what is in the way
 #:   JOBS=n        parallel compiles
+#:   RDMA_BASE=1   for rdma: what registering memory costs, compared with the base
 #:   MACHINE=names for machines: only these, of testbed/machines.table
 #:   SUITES=names  for suites: only these, such as "iommufd sync"
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
-targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove coverage suites rust bench check-series tree series import setup clean help
+targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove coverage suites rdma rust bench check-series tree series import setup clean help
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

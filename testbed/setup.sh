@@ -50,6 +50,11 @@ gcc-i686-linux-gnu	i686-linux-gnu-gcc
 libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 '
 [ "${1-}" != test ] || packages+='
+libibverbs-dev	infiniband/verbs.h
+libnl-route-3-dev	libnl3/netlink/route/link.h
+librdmacm-dev	rdma/rdma_cma.h
+'
+[ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
 '
 # A cross compiler does not come with its libc unless it is asked for.
