@@ -25,6 +25,7 @@ arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
 arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
 arm64-64k) fragments="common p2p cma arm64 arm64-64k" ;;
 arm)	fragments="common cma arm dma-debug" ;;
+arm-boards) fragments="common cma arm-boards dma-debug" ;;
 ppc64)	fragments="common p2p ppc64 dma-debug" ;;
 i386)	fragments="common cma x86 i386 dma-debug" ;;
 i386-pae) fragments="common cma x86 i386-pae dma-debug" ;;

@@ -20,11 +20,11 @@ from matrix import HERE, TOP, die
 TABLE = os.path.join(HERE, 'machines.table')
 MACHINE = ('name', 'kernel', 'options', 'args', 'expect')
 ROW = ('row', 'machines', 'options', 'args', 'run', 'expect')
-COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'ask', 'attach', 'memory', 'route',
+COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'exporter', 'error', 'ask', 'attach', 'memory', 'route',
            'reason', 'chunks', 'scattered', 'bounced', 'verified', 'system', 'confined',
-           'for-device', 'for-cpu')
+           'for-device', 'for-cpu', 'pixels')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
-PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod')]
+PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod', 'scanout')]
 XEN = [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')]
 PROGRAMS += [f'{TESTS}dmabuf-heaps/bounce.c']
 BAR = [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p')]
@@ -36,13 +36,17 @@ def read_table(path):
     machines = {}
     rows = []
     for fields in matrix.read_fields(path):
-        if fields[0].startswith('machine '):
+        kind = fields[0].split()[0]
+        if kind in ('machine', 'board'):
             machine = matrix.make_row(path, fields, MACHINE)
-            machine['name'] = machine['name'].removeprefix('machine ').strip()
+            machine['name'] = machine['name'].removeprefix(kind).strip()
+            machine['pci'] = kind == 'machine'
             machines[machine['name']] = machine
             continue
         row = matrix.make_row(path, fields, ROW)
-        names = machines if row['machines'] == '*' else row['machines'].split()
+        names = row['machines'].split()
+        if names == ['*']:
+            names = [name for name, machine in machines.items() if machine['pci']]
         for name in names:
             if name not in machines:
                 die(f'{path}: no machine {name}')

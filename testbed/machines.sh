@@ -39,11 +39,22 @@ allow_bridge() {
 	make -s -C "$out" M="$TOP/testbed/allow-bridge" MO="$out/allow-bridge" "ARCH=$arch" "CROSS_COMPILE=$cross" LOCALVERSION= modules
 }
 
-need python3 cpio
+# What QEMU has of its boards
+device_trees() {
+	local dts
+	target "$1"
+	for dts in "$TOP"/testbed/boards/*.dts; do
+		cpp -nostdinc -undef -x assembler-with-cpp -I "$TREE/scripts/dtc/include-prefixes" "$dts" |
+			dtc -q -I dts -O dtb -o "$(dirname "$BUILD/kernel-$1/$image")/$(basename "$dts" .dts).dtb" || return
+	done
+}
+
+need python3 cpio dtc
 kernels=$("$TOP/testbed/machines.py" --kernels "${options[@]}")
 for kernel in $kernels; do
 	"$TOP/testbed/kernel.sh" "$kernel"
 	case $kernel in
+	arm-boards) step "building device trees" "$LOG/boards.log" device_trees "$kernel" ;;
 	arm64*)	step "building a module for $kernel" "$LOG/allow-bridge.log" allow_bridge "$kernel" ;;
 	xen)	step "fetching the hypervisor" "$LOG/xen.log" hypervisor || options+=(--skip xen) ;;
 	esac

@@ -14,7 +14,8 @@ usage()
 	cat >&2 <<-'END'
 	usage: qemu.sh -k image -i initramfs [options]
 	  -A machine   q35 (default), virt for arm64, virt32 for arm, pseries, or xen:
-	               q35 with a hypervisor, which lies next to the image
+	               q35 with a hypervisor, which lies next to the image; vexpress-a9
+	               or smdkc210: boards without PCI, the device tree lies there, too
 	  -t topology  switch, multifunction, rootports, flat (default), or split:
 	               as switch, and a second edu on a root port of its own
 	  -d devices   exporters next to edu, comma separated: ivshmem (default),
@@ -67,7 +68,9 @@ q35|xen) system=qemu-system-x86_64 package=qemu-system-x86 console=ttyS0 ;;
 virt)	system=qemu-system-aarch64 package=qemu-system-arm console=ttyAMA0 ;;
 virt32)	system=qemu-system-arm package=qemu-system-arm console=ttyAMA0 ;;
 pseries) system=qemu-system-ppc64 package=qemu-system-ppc console=hvc0 ;;
-*)	die "unknown machine $kind: q35, virt, virt32, pseries or xen" ;;
+vexpress-a9) system=qemu-system-arm package=qemu-system-arm console=ttyAMA0 ;;
+smdkc210) system=qemu-system-arm package=qemu-system-arm console=ttySAC0 ;;
+*)	die "unknown machine $kind: q35, virt, virt32, pseries, xen, vexpress-a9 or smdkc210" ;;
 esac
 command -v "$system" >/dev/null || die "$system is missing: install $package"
 case $run in *\"*) die "the guest command must not contain double quotes" ;; esac
@@ -83,7 +86,7 @@ scratch=()
 trap 'rm -f "${scratch[@]}"' EXIT
 
 # What TCG has of these machines: the rest is in the way of firmware and hypervisors.
-translated=
+translated='' board=''
 case $kind-$iommu in
 virt-none)
 	machine=virt cpu=${cpu:-cortex-a57} ;;
@@ -93,6 +96,8 @@ virt-passthrough)
 	machine=virt,iommu=smmuv3 cpu=${cpu:-cortex-a57} args="iommu.passthrough=1 $args" ;;
 virt32-none)
 	machine=virt cpu=${cpu:-cortex-a15} ;;
+vexpress-a9-none|smdkc210-none)
+	machine=$kind cpu=${cpu:-cortex-a9} board=$(dirname "$kernel")/$kind.dtb ;;
 pseries-none)
 	cpu=${cpu:-POWER9}
 	machine=pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off ;;
@@ -127,6 +132,11 @@ if [ -z "$coherent" ]; then
 	qemu+=(-dtb "$dtb")
 fi
 qemu+=(-machine "$machine")
+if [ -n "$board" ]; then
+	[ -r "$board" ] || die "no device tree in $board"
+	export QEMU_AUDIO_DRV=none
+	qemu+=(-dtb "$board")
+fi
 
 case $topology in
 switch|split)
@@ -174,7 +184,11 @@ udmabuf_shim()
 }
 
 edu=edu,dma_mask=$(printf '%#x' $((bits < 64 ? (1 << bits) - 1 : -1)))
-place 0 "$edu"
+if [ -n "$board" ]; then
+	devices=
+else
+	place 0 "$edu"
+fi
 n=1
 for device in ${devices//,/ }; do
 	case $device in
@@ -219,10 +233,10 @@ else
 	qemu+=($qargs -kernel "$kernel" -initrd "$initrd" -append "console=$console $args")
 fi
 
-# What QEMU cannot emulate of the CPU, IOMMU faults that we provoke, and what the
-# shim does not do for a buffer that is scattered and never shown
+# What QEMU cannot emulate of the CPU, IOMMU faults that we provoke, what the shim does
+# not do for a buffer that is scattered and never shown, and sound
 noise="TCG doesn't support requested feature|vtd_iova_to_slpte|vtd_iommu_translate"
-noise="$noise|New fault is not recorded|virtio_gpu_create_udmabuf"
+noise="$noise|New fault is not recorded|virtio_gpu_create_udmabuf|module audio-|^ALSA lib"
 # The log has what QEMU says, too: it may be the only word on how it ended.
 : >"$log"
 set +e

@@ -126,6 +126,11 @@ def known_tests():
     for name in re.findall(r'^\s*(?:machines=\()?"(\w+)\|',
                            slurp(os.path.join(HERE, 'selftest.sh')), re.M):
         tests[name] = ('selftest', f' - {re.escape(name)}: ')
+    # Boards, which only "./run machines" boots, so that no part has a log of them
+    for row, names in re.findall(r'^(\w[\w-]*) *\| ([\w -]+?) *\|',
+                                 slurp(os.path.join(HERE, 'machines.table')), re.M):
+        for name in names.split():
+            tests.setdefault(f'{name}-{row}', ('machines-table', ''))
     # Suites of KUnit, which the line in the log ends with or names
     for part, suites in KUNIT.items():
         for name in suites:

@@ -4,8 +4,10 @@
 The guest says on its second serial port that the picture is there, and goes on
 when it gets an answer. In between, QEMU writes down what the display shows.
 """
+import contextlib
 import json
 import os
+import select
 import socket
 import struct
 import time
@@ -73,27 +75,42 @@ class Screen:
             sock = socket.socket(socket.AF_UNIX)
             try:
                 sock.connect(path)
-                return sock.makefile('rw')
+                return sock, sock.makefile('rw')
             except OSError:
                 sock.close()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
 
+    @staticmethod
+    def command(qmp, name, **arguments):
+        """Returns if QEMU did it, and is still there."""
+        print(json.dumps({'execute': name, 'arguments': arguments}), file=qmp, flush=True)
+        answer = {}
+        while not {'return', 'error'} & answer.keys():
+            answer = json.loads(qmp.readline() or '{"error": "end"}')
+        return 'return' in answer
+
     def watch(self, timeout):
         """Wait for the picture, keep it, answer the guest."""
         deadline = time.monotonic() + timeout
-        qmp, tty = (self.connect(path, deadline) for path in self.sockets)
-        with qmp, tty:
+        (_, qmp), (sock, tty) = (self.connect(path, deadline) for path in self.sockets)
+        # QEMU may end at any time.
+        with contextlib.suppress(OSError), qmp, tty:
+            self.command(qmp, 'qmp_capabilities')
+            # What is part of a board has no name. Nor has all of it a vertical blank
+            # while nobody looks, which the driver waits for.
+            which = {'device': 'gpu'}
+            if not self.command(qmp, 'qom-get', path='/machine/peripheral/gpu', property='type'):
+                which = {}
+            while not which and not select.select([sock], [], [], 0.02)[0]:
+                self.command(qmp, 'screendump', filename=os.devnull)
             if tty.readline().strip() != 'look':
                 return
-            for command in ({'execute': 'qmp_capabilities'},
-                            {'execute': 'screendump', 'arguments':
-                             {'filename': self.path + '.ppm', 'device': 'gpu'}}):
-                print(json.dumps(command), file=qmp, flush=True)
-                while not {'return', 'error'} & json.loads(qmp.readline()).keys():
-                    pass
+            self.command(qmp, 'screendump', filename=self.path + '.ppm', **which)
             print(file=tty, flush=True)
+            while not which and self.command(qmp, 'screendump', filename=os.devnull):
+                time.sleep(0.02)
 
     def right_pixels(self):
         """Compare the display with the picture; both are kept as one PNG."""

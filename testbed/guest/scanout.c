@@ -7,6 +7,11 @@
  * draws it into the BAR of the exporter, imports the dma-buf into virtio-gpu and
  * scans it out. Then says so on the second serial port and waits until whoever
  * is at its other end has looked at the display.
+ *
+ *	scanout --on DRIVER cma-heap | udmabuf ...
+ *
+ * does so in system memory, with a display controller that need not be a PCI
+ * device. More than one exporter is for those that it refuses, without a trace.
  */
 #define _GNU_SOURCE
 #include <termios.h>
@@ -21,7 +26,7 @@
 #define HEIGHT	480
 #define SIZE	(WIDTH * HEIGHT * 4)
 
-/* matrix.py draws the same. */
+/* screen.py draws the same. */
 static void draw(uint32_t *pixels)
 {
 	int x, y;
@@ -41,26 +46,28 @@ static void draw(uint32_t *pixels)
 
 /* The exporters: a dma-buf, and its memory mapped for the CPU. */
 
+static int map_for_cpu(int fd, void **map)
+{
+	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return fd;
+}
+
 static int export_sample(void **map)
 {
 	struct p2p_dev bar;
-	int fd;
 
 	check("no " BAR_NODES "*", p2p_open(&bar, BAR_NODES));
-	fd = check("allocating a buffer", bar_alloc(bar.fd, SIZE, 1));
-	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return fd;
+	return map_for_cpu(check("allocating a buffer",
+				 bar_alloc(bar.fd, SIZE, 1)), map);
 }
 
 static int export_qxl(void **map)
 {
 	struct drm_qxl_alloc alloc = { .size = SIZE };
-	int card = drm_open("qxl", NULL), fd;
+	int card = drm_open("qxl", NULL);
 
 	call("allocating a buffer", card, DRM_IOCTL_QXL_ALLOC, &alloc);
-	fd = drm_export(card, alloc.handle);
-	*map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return fd;
+	return map_for_cpu(drm_export(card, alloc.handle), map);
 }
 
 static int export_vfio(void **map)
@@ -68,11 +75,57 @@ static int export_vfio(void **map)
 	return vfio_export(vfio_open_ivshmem(), SIZE, 1, map);
 }
 
+static int export_cma(void **map)
+{
+	return map_for_cpu(check("allocating a buffer",
+				 heap_alloc("default_cma_region", SIZE)), map);
+}
+
+static int export_udmabuf(void **map)
+{
+	return map_for_cpu(export_scattered(SIZE), map);
+}
+
+static const struct exporter {
+	const char *name;
+	int (*export)(void **map);
+	bool system;
+} exporters[] = {
+	{ "sample", export_sample },
+	{ "vfio-pci", export_vfio },
+	{ "qxl", export_qxl },
+	{ "cma-heap", export_cma, true },
+	{ "udmabuf", export_udmabuf, true },
+	{ }
+};
+
+static const struct exporter *exporter_named(const char *name, bool system)
+{
+	const struct exporter *exporter = exporters;
+
+	while (exporter->name &&
+	       (strcmp(exporter->name, name) || exporter->system != system))
+		exporter++;
+	return exporter->name ? exporter : NULL;
+}
+
+/* A dma-buf with the picture */
+static int export_picture(const struct exporter *exporter)
+{
+	void *map;
+	int fd = exporter->export(&map);
+
+	if (map == MAP_FAILED)
+		die("mapping the buffer", -errno);
+	draw(map);
+	munmap(map, SIZE);
+	return fd;
+}
+
 /* The importer */
 
-static void show(int card, int fd)
+static void show(int card, uint32_t handle)
 {
-	struct drm_prime_handle prime = { .fd = fd };
 	struct drm_mode_fb_cmd2 fb = {
 		.width = WIDTH, .height = HEIGHT,
 		.pixel_format = DRM_FORMAT_XRGB8888,
@@ -88,8 +141,7 @@ static void show(int card, int fd)
 	struct drm_mode_crtc crtc = { .count_connectors = 1, .mode_valid = 1 };
 	uint32_t i;
 
-	call("importing", card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
-	fb.handles[0] = prime.handle;
+	fb.handles[0] = handle;
 	call("making a framebuffer", card, DRM_IOCTL_MODE_ADDFB2, &fb);
 
 	call("resources", card, DRM_IOCTL_MODE_GETRESOURCES, &res);
@@ -131,9 +183,11 @@ static void report(int fd, const struct dma_buf_query_reach *answer)
 static void wait_for_look(void)
 {
 	struct termios raw;
-	char byte;
-	int fd = check("/dev/ttyS1", p2p_errno(open("/dev/ttyS1", O_RDWR)));
+	char path[32], byte;
+	int fd;
 
+	find_file("/dev/tty[ASP]*1", path, sizeof(path));
+	fd = check(path, p2p_errno(open(path, O_RDWR)));
 	tcgetattr(fd, &raw);
 	cfmakeraw(&raw);
 	tcsetattr(fd, TCSANOW, &raw);
@@ -141,39 +195,64 @@ static void wait_for_look(void)
 	check("waiting", p2p_errno(read(fd, &byte, 1)));
 }
 
+static void show_peer(const struct exporter *exporter)
+{
+	struct drm_prime_handle prime = { .fd = export_picture(exporter) };
+	struct dma_buf_query_reach answer;
+	int card = drm_open("virtio_gpu", NULL);
+	char sysfs[128];
+
+	check("asking", p2p_ask_as_nobody(prime.fd, pci_find(VIRTIO_GPU, sysfs, sizeof(sysfs)),
+					  0, &answer));
+	call("importing", card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	show(card, prime.handle);
+	report(prime.fd, &answer);
+	wait_for_look();
+}
+
+static void show_system(int card, const struct exporter *exporter)
+{
+	struct drm_prime_handle prime = { .fd = export_picture(exporter) };
+	struct record record;
+
+	if (ioctl(card, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime)) {
+		printf("result: exporter=%s error=%s verified=none\n", exporter->name,
+		       strerrorname_np(errno));
+		read_record(prime.fd, &record);
+		expect("nothing is attached", !record.attach[0]);
+		return;
+	}
+	show(card, prime.handle);
+	read_record(prime.fd, &record);
+	printf("result: exporter=%s memory=%s route=%s chunks=%s\n",
+	       exporter->name, record.memory, record.route, record.chunks);
+	fflush(stdout);
+	wait_for_look();
+}
+
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*export)(void **map);
-	} exporters[] = {
-		{ "sample", export_sample },
-		{ "vfio-pci", export_vfio },
-		{ "qxl", export_qxl },
-	};
-	const char *name = argc == 2 ? argv[1] : "";
-	struct dma_buf_query_reach answer;
-	char sysfs[128];
-	void *map;
-	size_t i;
-	int fd;
+	bool system = argc > 3 && !strcmp(argv[1], "--on");
+	const struct exporter *exporter = NULL;
+	int i, card;
 
-	for (i = 0; i < 3 && strcmp(name, exporters[i].name); i++)
-		;
-	if (i == 3) {
-		fprintf(stderr, "usage: scanout sample | vfio-pci | qxl\n");
+	for (i = system ? 3 : 1; i < argc; i++) {
+		exporter = exporter_named(argv[i], system);
+		if (!exporter)
+			break;
+	}
+	if (!exporter || (!system && argc > 2)) {
+		fprintf(stderr, "usage: scanout sample | vfio-pci | qxl\n"
+				"       scanout --on DRIVER cma-heap | udmabuf ...\n");
 		return 2;
 	}
 
-	fd = exporters[i].export(&map);
-	if (map == MAP_FAILED)
-		die("mapping the buffer", -errno);
-	draw(map);
-
-	check("asking", p2p_ask_as_nobody(fd, pci_find(VIRTIO_GPU, sysfs, sizeof(sysfs)),
-					  0, &answer));
-	show(drm_open("virtio_gpu", NULL), fd);
-	report(fd, &answer);
-	wait_for_look();
+	if (!system) {
+		show_peer(exporter);
+		return 0;
+	}
+	card = drm_open(argv[2], NULL);
+	for (i = 3; i < argc; i++)
+		show_system(card, exporter_named(argv[i], true));
 	return 0;
 }
