@@ -218,7 +218,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_sync_for_cpu, "DMA_BUF");
  */
 unsigned long dma_buf_list_sync_all(const struct dma_buf_list *list, bool for_cpu)
 {
-	if (!list->phys || list->attrs & DMA_ATTR_SKIP_CPU_SYNC ||
+	if (!list->need_sync || !list->phys ||
+	    list->attrs & DMA_ATTR_SKIP_CPU_SYNC ||
 	    dma_buf_hw_is_coherent(list->dev))
 		return list->attrs;
 
