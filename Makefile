@@ -9,7 +9,7 @@
 #:   prove         the storage of the list with cbmc, a model of the protocol with spin
 #:   rust          the Rust bindings and tyr compile at each commit that touches them, in a Debian 13
 #:   coverage      lines and branches of dma-buf that KUnit and guests reach, by gcov
-#:   rdma          two RDMA devices made of software, over loopback: bytes compared
+#:   rdma          two RDMA devices made of software: bytes compared
 #:   suites        tests of the kernel and of others, base against patched
 #:   bench         the list against the sg_table, tables and plots in build/bench
 #:   soak          races, unplugging and failing allocations for a quarter of an hour

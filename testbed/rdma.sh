@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# RDMA over the loopback interface: the two devices that are software read and write
+# RDMA over a dummy interface: the two devices that are software read and write
 # memory of a process, and its bytes are compared. With RDMA_BASE=1 it also builds the base
 # and prints what registering memory costs in instructions, and the ratio.
 # shellcheck source=testbed/lib.sh
@@ -21,7 +21,7 @@ gcc -O2 -Wall -static -DRDMA_STATIC_PROVIDERS=rxe,siw -o "$bin/rdma" "$TOP/testb
 
 guest() {	# KERNEL DEVICE QEMU-ARGUMENTS
 	"$TOP/testbed/qemu.sh" -k "$BUILD/kernel-$1/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -g 512M -s 300 \
-		-q "$3" -a "hugepages=20" -r "ifconfig lo up && rdma $2" -l "$LOG/$1-$2.log"
+		-q "$3" -a "hugepages=20" -r "ifconfig lo up && ifconfig dummy0 10.0.0.1 up && rdma $2" -l "$LOG/$1-$2.log"
 }
 
 kernels=(rdma)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * rdma rxe|siw - RDMA reads and writes over the loopback interface, and what
+ * rdma rxe|siw - RDMA reads and writes over a dummy interface, and what
  * registering memory costs
  *
  * Two queue pairs of one process are connected with one another. Bytes are compared
@@ -53,7 +53,7 @@ static void put(struct nlmsghdr *h, int type, const char *value)
 	h->nlmsg_len = NLMSG_ALIGN(h->nlmsg_len) + a->nla_len;
 }
 
-/* What "rdma link add NAME type TYPE netdev lo" does */
+/* What "rdma link add NAME type TYPE netdev dummy0" does */
 static void link_add(const char *type)
 {
 	char buf[512] = "", reply[512];
@@ -63,9 +63,9 @@ static void link_add(const char *type)
 	h->nlmsg_len = NLMSG_HDRLEN;
 	h->nlmsg_type = RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_NEWLINK);
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	put(h, RDMA_NLDEV_ATTR_DEV_NAME, "lo0");
+	put(h, RDMA_NLDEV_ATTR_DEV_NAME, "soft");
 	put(h, RDMA_NLDEV_ATTR_LINK_TYPE, type);
-	put(h, RDMA_NLDEV_ATTR_NDEV_NAME, "lo");
+	put(h, RDMA_NLDEV_ATTR_NDEV_NAME, "dummy0");
 	if (fd < 0 || send(fd, buf, h->nlmsg_len, 0) < 0 ||
 	    recv(fd, reply, sizeof(reply), 0) < (ssize_t)sizeof(struct nlmsgerr))
 		die("netlink");
@@ -80,7 +80,7 @@ static struct rdma_addrinfo *address(int flags)
 {
 	struct rdma_addrinfo hints = { .ai_port_space = RDMA_PS_TCP, .ai_flags = flags | RAI_NUMERICHOST }, *info;
 
-	done(rdma_getaddrinfo("127.0.0.1", "4711", &hints, &info), "address");
+	done(rdma_getaddrinfo("10.0.0.1", "4711", &hints, &info), "address");
 	return info;
 }
 
@@ -223,12 +223,17 @@ static void measure(const char *name, unsigned char *p, size_t size, unsigned in
 
 int main(int argc, char **argv)
 {
+	struct ibv_device **list;
 	unsigned char *a, *b;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc < 2)
 		return 2;
 	link_add(argv[1]);
+	/* Makes the providers known that are linked in: librdmacm does not. */
+	list = need(ibv_get_device_list(NULL), "list of devices");
+	need(list[0], "device");
+	ibv_free_device_list(list);
 	connect_both();
 
 	a = memory(5 * 4096, 0);
