@@ -17,10 +17,12 @@
  * @partial: the last one ends within a page
  * @kept: the importer wants the physical runs
  */
-static const struct link_shape {
+struct link_shape {
 	const char *name;
 	bool ram, joined, partial, kept;
-} link_shapes[] = {
+};
+
+static const struct link_shape link_shapes[] = {
 	{ .name = "device memory" },
 	{ .name = "system memory", .ram = true },
 	{ .name = "two are joined", .joined = true },
