@@ -10,12 +10,9 @@ ccache_env
 need qemu-system-x86_64 gcc cpio
 bin=$BUILD/rdma
 mkdir -p "$bin"
-libs=(-lrdmacm -lrxe-rdmav34 -lsiw-rdmav34 -libverbs -lnl-route-3 -lnl-3 -lpthread)
 # The name of the providers has the ABI in it, which is that of the machine's rdma-core.
-for lib in /usr/lib/*/librxe-rdmav*.a; do
-	abi=${lib##*-rdmav} abi=${abi%.a}
-	libs=("${libs[@]//rdmav34/rdmav$abi}")
-done
+abi=$(compgen -G '/usr/lib/*/librxe-rdmav*.a' | sed 's/.*-\(rdmav[0-9]*\)\.a/\1/; q')
+libs=(-lrdmacm "-lrxe-$abi" "-lsiw-$abi" -libverbs -lnl-route-3 -lnl-3 -lpthread)
 gcc -O2 -Wall -static -DRDMA_STATIC_PROVIDERS=rxe,siw -o "$bin/rdma" "$TOP/testbed/guest/rdma.c" \
 	"${libs[@]}" 2>"$LOG/rdma-compile.log" || { cat "$LOG/rdma-compile.log" >&2; die "cannot compile rdma.c: run ./run setup test"; }
 

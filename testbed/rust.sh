@@ -15,7 +15,6 @@ packages=rustc,rust-src,rustfmt,bindgen,bc,bison,cpio,flex,gcc,kmod,libelf-dev,l
 gitenv
 need git
 git=(git -C "$TREE")
-# What a comment of a binding says is read by rustdoc only.
 commits=("$@")
 [ $# -gt 0 ] || mapfile -t commits < <("${git[@]}" rev-list --reverse base..HEAD -- rust '*.rs')
 [ ${#commits[@]} -gt 0 ] || die "no commit touches Rust in $TREE"

@@ -16,6 +16,7 @@
  * process in batches for example. They are kept as physical runs, so it needs no
  * array of them afterwards.
  *
+ * Context: May sleep.
  * Return: Where dma_buf_own_add() puts them, free it with dma_buf_own_free(); NULL if
  * there is no memory.
  */
@@ -59,7 +60,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_own_add, "DMA_BUF");
  * dma_buf_own_npages - how many pages were added
  * @own: where they were added
  *
- * Context: Any.
+ * Context: Any, but not while pages are added.
+ * Return: The number of pages.
  */
 unsigned long dma_buf_own_npages(const struct dma_buf_own *own)
 {

@@ -9,7 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "guest.h"
+#include "buffer.h"
 
 #include <linux/usb/functionfs.h>
 #include <linux/usbdevice_fs.h>
@@ -21,16 +21,8 @@
 #define PACKET		512
 #define ADDR_IN		0x81
 #define ADDR_OUT	0x02
-#define MAX_SIZE	(64 * PAGE)
-
-struct buffer {
-	int fd;
-	size_t size;
-	char *map;
-};
 
 static int host, ep0, ep_in, ep_out;
-static char want[MAX_SIZE], got[MAX_SIZE];
 
 /* The gadget, on a machine that is little-endian as USB is */
 
@@ -237,67 +229,17 @@ static bool is_busy(const struct buffer *buf)
 	return !poll(&fds, 1, 0);
 }
 
-static void fill(const struct buffer *buf)
-{
-	p2p_random(want, buf->size);
-	check("writing", cpu_write(buf->fd, buf->map, want, buf->size));
-}
-
 static void compare(const struct buffer *buf, const char *what)
 {
-	check("reading", cpu_read(buf->fd, buf->map, got, buf->size));
+	buffer_read(buf);
 	expect(what, !memcmp(want, got, buf->size));
-}
-
-static void export_map(struct buffer *buf)
-{
-	buf->map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			buf->fd, 0);
-	if (buf->map == MAP_FAILED)
-		die("mapping the buffer", -errno);
-}
-
-static void buffer_close(struct buffer *buf)
-{
-	munmap(buf->map, buf->size);
-	close(buf->fd);
-}
-
-static struct buffer export(const char *name)
-{
-	struct buffer buf = { .size = MAX_SIZE };
-
-	if (!strcmp(name, "udmabuf"))
-		buf.fd = export_scattered(buf.size);
-	else
-		buf.fd = check(name, heap_alloc("system", buf.size));
-	export_map(&buf);
-	return buf;
-}
-
-static bool attached(const struct buffer *buf)
-{
-	char text[4096];
-
-	check("fdinfo", p2p_fdinfo(buf->fd, text, sizeof(text)));
-	return strstr(text, "\nattach:");
-}
-
-static void expect_detached(const struct buffer *buf)
-{
-	int tries;
-
-	/* The last reference is put by a work. */
-	for (tries = 0; tries < 50 && attached(buf); tries++)
-		usleep(20000);
-	expect("nothing is attached", tries < 50);
 }
 
 /* What the tests do */
 
 static size_t send_len(const struct buffer *buf, size_t len)
 {
-	fill(buf);
+	buffer_fill(buf);
 	check("transfer", transfer(ep_in, buf, len));
 	bulk_in(got, len);
 	wait_for(buf, POLLOUT);
@@ -308,7 +250,7 @@ static size_t send_len(const struct buffer *buf, size_t len)
 /* The host sends @len bytes, the gadget would take @max. */
 static size_t receive_len(const struct buffer *buf, size_t len, size_t max)
 {
-	fill(buf);
+	buffer_fill(buf);
 	check("transfer", transfer(ep_out, buf, max));
 	expect("the buffer is in use", is_busy(buf));
 	p2p_random(want, len);
@@ -355,9 +297,9 @@ static size_t queue_several(void)
 
 	check("attaching", attach(ep_in, &one));
 	check("attaching", attach(ep_in, &two));
-	fill(&one);
+	buffer_fill(&one);
 	memcpy(first, want, MAX_SIZE);
-	fill(&two);
+	buffer_fill(&two);
 	check("transfer", transfer(ep_in, &one, 3 * PAGE));
 	check("transfer", transfer(ep_in, &one, 2 * PAGE));
 	check("transfer", transfer(ep_in, &two, PAGE));
@@ -414,7 +356,7 @@ static void take_away(void (*take)(struct buffer *buf))
 	char sent[PAGE];
 
 	check("attaching", attach(ep_out, &buf));
-	fill(&buf);
+	buffer_fill(&buf);
 	check("transfer", transfer(ep_out, &buf, buf.size));
 	expect("the buffer is in use", is_busy(&buf));
 	take(&buf);

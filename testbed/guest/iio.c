@@ -6,17 +6,9 @@
 #define _GNU_SOURCE
 #include <poll.h>
 
-#include "guest.h"
+#include "buffer.h"
 
 #include <linux/iio/buffer.h>
-
-#define MAX_SIZE	(64 * PAGE)
-
-struct buffer {
-	int fd;
-	size_t size;
-	char *map;
-};
 
 struct device {
 	char sysfs[64];
@@ -26,7 +18,6 @@ struct device {
 static struct device out, in;
 /* With none attached, buffers would be enabled for read() and write(). */
 static struct buffer keep;
-static char want[MAX_SIZE], got[MAX_SIZE];
 
 /* The devices */
 
@@ -77,50 +68,6 @@ static void device_find(struct device *dev, const char *name, const char *channe
 
 /* The dma-bufs */
 
-static struct buffer export(const char *name)
-{
-	struct buffer buf = { .size = MAX_SIZE };
-
-	if (!strcmp(name, "udmabuf"))
-		buf.fd = export_scattered(buf.size);
-	else
-		buf.fd = check(name, heap_alloc("system", buf.size));
-	buf.map = mmap(NULL, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, buf.fd, 0);
-	if (buf.map == MAP_FAILED)
-		die("mapping the buffer", -errno);
-	return buf;
-}
-
-static void buffer_close(struct buffer *buf)
-{
-	munmap(buf->map, buf->size);
-	close(buf->fd);
-}
-
-static void fill(const struct buffer *buf)
-{
-	p2p_random(want, buf->size);
-	check("writing", cpu_write(buf->fd, buf->map, want, buf->size));
-}
-
-static bool attached(const struct buffer *buf)
-{
-	char text[4096];
-
-	check("fdinfo", p2p_fdinfo(buf->fd, text, sizeof(text)));
-	return strstr(text, "\nattach:");
-}
-
-static void expect_detached(const struct buffer *buf)
-{
-	int tries;
-
-	/* The last reference is put by a work. */
-	for (tries = 0; tries < 50 && attached(buf); tries++)
-		usleep(20000);
-	expect("nothing is attached", tries < 50);
-}
-
 static int attach(const struct device *dev, const struct buffer *buf)
 {
 	return p2p_errno(ioctl(dev->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &buf->fd));
@@ -160,7 +107,7 @@ static void wait_for(const struct buffer *buf, short events)
 static void compare(const struct buffer *buf, const char *bytes, size_t len,
 		    const char *before)
 {
-	check("reading", cpu_read(buf->fd, buf->map, got, buf->size));
+	buffer_read(buf);
 	expect("what comes in is what was put out", !memcmp(bytes, got, len));
 	expect("nothing is written behind it",
 	       !memcmp(before + len, got + len, buf->size - len));
@@ -173,9 +120,9 @@ static size_t put_through(const struct buffer *from, const struct buffer *to,
 {
 	static char bytes[MAX_SIZE], before[MAX_SIZE];
 
-	fill(to);
+	buffer_fill(to);
 	memcpy(before, want, MAX_SIZE);
-	fill(from);
+	buffer_fill(from);
 	memcpy(bytes, want, MAX_SIZE);
 	enqueue(&in, to, len);
 	expect("the buffer is in use", !ends(to, POLLIN, 0));
@@ -227,8 +174,8 @@ static size_t run_blocks(void)
 		to[i] = export(i == 1 ? "udmabuf" : "system");
 		check("attaching", attach(&out, &from[i]));
 		check("attaching", attach(&in, &to[i]));
-		fill(&to[i]);
-		fill(&from[i]);
+		buffer_fill(&to[i]);
+		buffer_fill(&from[i]);
 		memcpy(bytes + at, want, out_len[i]);
 		at += out_len[i];
 	}
@@ -269,7 +216,7 @@ static size_t run_cyclic(void)
 	check("attaching", attach(&out, &from));
 	check("attaching", attach(&out, &other));
 	check("attaching", attach(&in, &to));
-	fill(&from);
+	buffer_fill(&from);
 	for (i = 0; i < MAX_SIZE; i++)
 		bytes[i] = want[i % PERIOD];
 	expect("what comes in does not repeat",
@@ -324,8 +271,8 @@ static void take_away(void (*take)(struct buffer *buf))
 
 	check("attaching", attach(&in, &buf));
 	check("attaching", attach(&out, &from));
-	fill(&from);
-	fill(&buf);
+	buffer_fill(&from);
+	buffer_fill(&buf);
 	enqueue(&in, &buf, PAGE);
 	expect("the buffer is in use", !ends(&buf, POLLIN, 0));
 	take(&buf);
