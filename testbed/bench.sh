@@ -29,12 +29,12 @@ mkdir -p "$out"
 build_um() {
 	"$TREE/tools/testing/kunit/kunit.py" build --build_dir="$um" --jobs "$JOBS" \
 		--kunitconfig="$TREE/drivers/dma-buf/.kunitconfig" --kconfig_add CONFIG_DMABUF_BENCH=y \
-		--kconfig_add CONFIG_DMABUF_DEBUG=n --make_options CC="ccache gcc"
+		--kconfig_add CONFIG_DMABUF_DEBUG=n --kconfig_add CONFIG_DMABUF_KUNIT_TEST=n --make_options CC="ccache gcc"
 }
 
 run_um() {
 	timeout 600 "$um/linux" mem=4G console=tty kunit_shutdown=halt kunit.filter_glob=bench-dma-buf \
-		"dmabuf_kunit.max_mib=${MAX_MIB:-65536}"
+		"dmabuf_bench.max_mib=${MAX_MIB:-65536}"
 }
 
 # The patch that reverted makes the sg_table that of the base
@@ -65,15 +65,15 @@ qemu() {
 }
 
 kunit() {	# FILTER MIB ARGUMENT...
-	qemu "${with:-$kernel}" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2 dmabuf_kunit.rounds=1 ${*:3}" \
+	qemu "${with:-$kernel}" "kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_bench.max_mib=$2 dmabuf_bench.rounds=3 ${*:3}" \
 		-device edu
 }
 
 # SMMU is none or smmuv3, COHERENT y or n; there are no caches in QEMU.
 arm64() {	# FILTER MIB SMMU COHERENT ARGUMENT...
 	local dtb qemu append="console=ttyAMA0 panic=-1"
-	append+=" kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_kunit.max_mib=$2"
-	append+=" dmabuf_kunit.rounds=1 dmabuf_kunit.no_caches=1 ${*:5}"
+	append+=" kunit.enable=1 kunit.autorun=1 kunit_shutdown=reboot kunit.filter_glob=$1 dmabuf_bench.max_mib=$2"
+	append+=" dmabuf_bench.rounds=3 dmabuf_bench.no_caches=1 ${*:5}"
 	qemu=(timeout 900 qemu-system-aarch64 -accel tcg -icount "shift=0,sleep=off" -rtc "base=2026-01-01T00:00:00,clock=vm"
 		-seed 42 -cpu "cortex-a57,cntfrq=1000000000" -smp 1 -m 2G -nodefaults -no-user-config -display none -no-reboot
 		-serial stdio)

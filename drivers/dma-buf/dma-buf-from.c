@@ -153,7 +153,12 @@ dma_buf_list_from_pages(struct dma_buf_attachment *attach,
 			enum dma_data_direction dir, unsigned long attrs)
 {
 	struct dma_buf_memory memory = {
-		.walk = { .pages = pages, .nr = npages, .has_pages = true },
+		.walk = {
+			.kind = DMA_BUF_WALK_PAGES,
+			.pages = pages,
+			.nr = npages,
+			.has_pages = true,
+		},
 		.npages = npages,
 	};
 
@@ -221,6 +226,7 @@ dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
 {
 	struct dma_buf_memory memory = {
 		.walk = {
+			.kind = DMA_BUF_WALK_SG,
 			.sg = sgt->sgl,
 			.nr = sgt->orig_nents,
 			.has_pages = true,
@@ -253,6 +259,7 @@ dma_buf_list_from_own(struct dma_buf_attachment *attach,
 {
 	const struct dma_buf_memory memory = {
 		.walk = {
+			.kind = DMA_BUF_WALK_RUNS,
 			.runs = own->runs.first,
 			.nr = own->runs.nruns,
 			.has_pages = true,
@@ -303,6 +310,7 @@ dma_buf_list_from_coherent(struct dma_buf_attachment *attach,
 	if (ret)
 		return ERR_PTR(ret);
 
+	memory.walk.kind = DMA_BUF_WALK_SG;
 	memory.walk.sg = sgt.sgl;
 	memory.walk.nr = sgt.orig_nents;
 	memory.walk.has_pages = dma_buf_hw_is_system_memory(sg_phys(sgt.sgl), 1);

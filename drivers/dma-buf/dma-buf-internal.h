@@ -215,12 +215,22 @@ struct dma_buf_chunk dma_buf_pairs_next(struct dma_buf_pairs *pairs);
 	     (chunk).npages;						\
 	     (chunk) = dma_buf_pairs_next(pairs))
 
-void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
-			 unsigned int nwords, unsigned long expect);
 int dma_buf_writer_add(struct dma_buf_writer *writer, struct dma_buf_run run);
 int dma_buf_writer_grow(struct dma_buf_writer *writer);
 void dma_buf_writer_trim(struct dma_buf_writer *writer);
 void dma_buf_blocks_free(struct dma_buf_block *block);
+
+/* The @nwords at @words are used before anything is allocated. */
+static inline void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
+				       unsigned int nwords, unsigned long expect)
+{
+	*writer = (struct dma_buf_writer) {
+		.first = words,
+		.pos = words,
+		.end = words + nwords,
+		.expect = expect,
+	};
+}
 
 /* Adds a run if there is room for it, see &struct dma_buf_runs. */
 static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
@@ -242,28 +252,39 @@ static inline bool dma_buf_writer_put(struct dma_buf_writer *writer,
 	return true;
 }
 
+/* How a buffer is described */
+enum dma_buf_walk_kind {
+	DMA_BUF_WALK_VECS, DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_RUNS
+};
+
 /**
  * struct dma_buf_walk - position in the description of a buffer
- * @pages: array of pages, or NULL
- * @sg: next entry of a scatterlist, or NULL
- * @runs: next of the runs of a &struct dma_buf_own, or NULL
- * @vecs: array of physical ranges, if it is none of these
+ * @vecs: array of physical ranges, DMA_BUF_WALK_VECS
+ * @pages: array of pages, DMA_BUF_WALK_PAGES
+ * @sg: next entry of a scatterlist, DMA_BUF_WALK_SG
+ * @runs: next of the runs of a &struct dma_buf_own, DMA_BUF_WALK_RUNS
  * @nr: number of elements, whichever they are
  * @index: next one of them
  * @rest: what was read, but not handed out yet
+ * @last: the highest address of @vecs, as dma_buf_walk_check() found it
+ * @kind: an enum dma_buf_walk_kind
  * @has_pages: this is system memory
  * @generic: some of it is not the page allocator's
  * @apart: no range continues the one before, and all are whole pages
  * @test: KUnit may have replaced calls
  */
 struct dma_buf_walk {
-	struct page *const *pages;
-	struct scatterlist *sg;
-	const u64 *runs;
-	const struct phys_vec *vecs;
+	union {
+		const struct phys_vec *vecs;
+		struct page *const *pages;
+		struct scatterlist *sg;
+		const u64 *runs;
+	};
 	unsigned long nr;
 	unsigned long index;
 	struct dma_buf_run rest;
+	phys_addr_t last;
+	u8 kind;
 	bool has_pages;
 	bool generic;
 	bool apart;
@@ -274,7 +295,6 @@ int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages);
 int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
 		      const struct phys_vec **vecs, unsigned long *npages);
-phys_addr_t dma_buf_walk_last(const struct dma_buf_walk *walk);
 bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev);
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts);

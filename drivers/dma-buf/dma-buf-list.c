@@ -28,19 +28,6 @@
 static_assert(DMA_BUF_BLOCK_MAX - DMA_BUF_BLOCK_MIN >=
 	      sizeof_field(struct dma_buf_list, one) / sizeof(u64));
 
-/* The @nwords at @words are used before anything is allocated. */
-void dma_buf_writer_init(struct dma_buf_writer *writer, u64 *words,
-			 unsigned int nwords, unsigned long expect)
-{
-	*writer = (struct dma_buf_writer) {
-		.first = words,
-		.pos = words,
-		.end = words + nwords,
-		.expect = expect,
-	};
-}
-EXPORT_SYMBOL_FOR_DMABUF_KUNIT(dma_buf_writer_init);
-
 static struct dma_buf_block *dma_buf_block_alloc(unsigned long nwords)
 {
 	struct dma_buf_block *block;

@@ -90,7 +90,8 @@ static unsigned long dma_buf_build_max_pages(const struct dma_buf_build *build)
 	if (build->walk.has_pages)
 		max = min(max, dma_buf_hw_max_run(dev));
 	/* The length of a scatterlist entry has 32 bits. */
-	if (build->walk.has_pages && dma_buf_hw_has_map_ops(dev))
+	if (build->walk.has_pages && build->npages > UINT_MAX >> PAGE_SHIFT &&
+	    dma_buf_hw_has_map_ops(dev))
 		max = min(max, UINT_MAX >> PAGE_SHIFT);
 	return max(max, 1UL);
 }
@@ -141,9 +142,9 @@ static bool dma_buf_build_is_identity(const struct dma_buf_build *build)
 	const struct dma_buf_list *list = build->list;
 
 	if (list->attrs & DMA_ATTR_MMIO)
-		return build->walk.vecs &&
+		return build->walk.kind == DMA_BUF_WALK_VECS &&
 		       !dma_buf_hw_need_map_mmio(list->dev, list->attrs) &&
-		       dma_buf_hw_reaches(list->dev, dma_buf_walk_last(&build->walk));
+		       dma_buf_hw_reaches(list->dev, build->walk.last);
 	return build->walk.has_pages && !list->bounced &&
 	       !dma_buf_hw_need_map(list->dev, list->attrs);
 }
@@ -201,7 +202,7 @@ static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 static bool dma_buf_build_links_as_is(const struct dma_buf_build *build)
 {
 	return build->list->route == DMA_BUF_ROUTE_IOVA &&
-	       build->walk.vecs && build->walk.apart &&
+	       build->walk.kind == DMA_BUF_WALK_VECS && build->walk.apart &&
 	       build->max_pages == DMA_BUF_RUN_MAX_PAGES && !build->keep_phys &&
 	       (!build->walk.has_pages || IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ||
 		!IS_ENABLED(CONFIG_SPARSEMEM));
@@ -243,8 +244,12 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 	 */
 	expect = min(walk->nr + build->npages / build->max_pages, build->npages);
 	here = !build->keep_phys || list->route == DMA_BUF_ROUTE_PER_RUN;
-	/* Read into a block, to have many runs to link with one call. */
-	if (list->route == DMA_BUF_ROUTE_IOVA && expect > ARRAY_SIZE(list->one))
+	/*
+	 * Read into a block, if so many runs are certain, or to have many of them
+	 * to link with one call.
+	 */
+	if (expect > ARRAY_SIZE(list->one) &&
+	    (walk->apart || list->route == DMA_BUF_ROUTE_IOVA))
 		here = false;
 	dma_buf_writer_init(&build->phys, here ? list->one : NULL,
 			    here ? ARRAY_SIZE(list->one) : 0, expect);
@@ -610,7 +615,7 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 static bool dma_buf_build_borrow(struct dma_buf_build *build,
 				 const struct dma_buf_memory *memory)
 {
-	if (!memory->walk.runs || !build->identity || build->walk.generic ||
+	if (memory->walk.kind != DMA_BUF_WALK_RUNS || !build->identity || build->walk.generic ||
 	    build->max_pages < DMA_BUF_RUN_MAX_PAGES)
 		return false;
 

@@ -46,6 +46,7 @@ int dma_buf_own_add(struct dma_buf_own *own, struct page *const *pages,
 		    unsigned long npages)
 {
 	struct dma_buf_walk walk = {
+		.kind = DMA_BUF_WALK_PAGES,
 		.pages = pages,
 		.nr = npages,
 		.has_pages = true,

@@ -10,7 +10,6 @@
 #include <linux/err.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
 #include <linux/scatterlist.h>
 
 #include "dma-buf-internal.h"
@@ -32,24 +31,36 @@ static __always_inline enum dma_buf_mem dma_buf_mem_of_pfn(unsigned long pfn)
 	       DMA_BUF_MEM_GENERIC : DMA_BUF_MEM_OTHER;
 }
 
-/* Such memory fills whole sections of the memmap, so checking both ends is enough. */
+/* Such memory fills whole subsections of the memmap: all pages of one are alike. */
+static __always_inline bool dma_buf_pfns_alike(unsigned long first,
+					       unsigned long last)
+{
+#ifdef CONFIG_SPARSEMEM
+	return !((first ^ last) & PAGE_SUBSECTION_MASK);
+#else
+	return first == last;
+#endif
+}
+
+/* For the same reason checking both ends is enough. */
 static __always_inline enum dma_buf_mem
 dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
 {
-	unsigned long first = PHYS_PFN(phys);
+	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
 	enum dma_buf_mem mem = dma_buf_mem_of_pfn(first);
 
-	return npages == 1 ? mem :
-	       max(mem, dma_buf_mem_of_pfn(first + npages - 1));
+	return dma_buf_pfns_alike(first, last) ? mem :
+	       max(mem, dma_buf_mem_of_pfn(last));
 }
 
 /* The same for a range that may have no struct page. */
 static noinline enum dma_buf_mem dma_buf_mem_of(phys_addr_t phys,
 						unsigned long npages)
 {
-	unsigned long first = PHYS_PFN(phys);
+	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
 
-	if (!pfn_valid(first) || (npages > 1 && !pfn_valid(first + npages - 1)))
+	if (!pfn_valid(first) ||
+	    (!dma_buf_pfns_alike(first, last) && !pfn_valid(last)))
 		return DMA_BUF_MEM_OTHER;
 	return dma_buf_mem_of_pages(phys, npages);
 }
@@ -99,20 +110,10 @@ dma_buf_walk_pages(struct dma_buf_walk *walk)
 	};
 }
 
-/* Here and below, @kind is a compile-time constant: the kind of walk. */
-enum dma_buf_walk_kind {
-	DMA_BUF_WALK_PAGES, DMA_BUF_WALK_SG, DMA_BUF_WALK_RUNS, DMA_BUF_WALK_VECS
-};
-
-/* A table at its end looks like an empty array, which gives the same result. */
-static enum dma_buf_walk_kind dma_buf_walk_kind(const struct dma_buf_walk *walk)
-{
-	return walk->pages ? DMA_BUF_WALK_PAGES :
-	       walk->sg ? DMA_BUF_WALK_SG :
-	       walk->runs ? DMA_BUF_WALK_RUNS : DMA_BUF_WALK_VECS;
-}
-
-/* The range at the position, without moving it */
+/*
+ * The range at the position, without moving it. Here and below, @kind is a
+ * compile-time constant.
+ */
 static __always_inline struct phys_vec
 dma_buf_walk_peek(const struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
 {
@@ -224,7 +225,7 @@ dma_buf_walk_cut(const struct dma_buf_walk *walk, unsigned long max_pages)
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts)
 {
-	int ret = dma_buf_walk_next(walk, dma_buf_walk_kind(walk));
+	int ret = dma_buf_walk_next(walk, walk->kind);
 
 	if (ret)
 		return ret;
@@ -261,14 +262,11 @@ static __always_inline int dma_buf_walk_read_as(struct dma_buf_walk *at,
 	return ret;
 }
 
-/*
- * Writes the next runs to @phys, none longer than @max_pages, as many as there is
- * room for. Returns -EINVAL for memory of the wrong kind.
- */
-int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
-		      struct dma_buf_writer *phys)
+static int dma_buf_walk_read_many(struct dma_buf_walk *walk,
+				  unsigned long max_pages,
+				  struct dma_buf_writer *phys)
 {
-	switch (dma_buf_walk_kind(walk)) {
+	switch (walk->kind) {
 	case DMA_BUF_WALK_PAGES:
 		return dma_buf_walk_read_as(walk, max_pages, phys,
 					    DMA_BUF_WALK_PAGES);
@@ -282,6 +280,33 @@ int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
 		return dma_buf_walk_read_as(walk, max_pages, phys,
 					    DMA_BUF_WALK_VECS);
 	}
+}
+
+/* Writes the run that was read, unless it has to be cut or there is no room. */
+static bool dma_buf_walk_put_rest(struct dma_buf_walk *walk,
+				  unsigned long max_pages,
+				  struct dma_buf_writer *phys)
+{
+	struct dma_buf_run run = dma_buf_walk_cut(walk, max_pages);
+
+	if (run.npages < walk->rest.npages || !dma_buf_writer_put(phys, run))
+		return false;
+
+	walk->rest.npages = 0;
+	return true;
+}
+
+/*
+ * Writes the next runs to @phys, none longer than @max_pages, as many as there is
+ * room for. Returns -EINVAL for memory of the wrong kind.
+ */
+int dma_buf_walk_read(struct dma_buf_walk *walk, unsigned long max_pages,
+		      struct dma_buf_writer *phys)
+{
+	/* Often there is a single run, which was read to choose the route. */
+	if (walk->index == walk->nr && dma_buf_walk_put_rest(walk, max_pages, phys))
+		return 0;
+	return dma_buf_walk_read_many(walk, max_pages, phys);
 }
 
 /* Is @run the continuation of @last, in memory and in the memmap? */
@@ -337,10 +362,11 @@ int dma_buf_walk_collect(struct dma_buf_walk *walk, struct dma_buf_own *own)
 }
 
 static __always_inline int
-dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
-		      bool partial, unsigned long *npages, bool *apart)
+dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
+		      bool has_pages, bool partial, unsigned long *npages)
 {
-	phys_addr_t next = 0;
+	struct dma_buf_walk walk = *at;
+	phys_addr_t next = 0, last = 0;
 	bool joined = false;
 	size_t sum = 0;
 
@@ -360,13 +386,16 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
 				return -EOVERFLOW;
 			joined = true;
 		}
-		if (!vec.len)
-			return -EINVAL;
 
 		joined |= vec.paddr == next;
 		next = vec.paddr + vec.len;
-		if (next - 1 < vec.paddr || check_add_overflow(sum, vec.len, &sum))
-			return -EOVERFLOW;
+		/* Nobody asks for that of system memory. */
+		if (kind == DMA_BUF_WALK_VECS && !has_pages)
+			last = max(last, next - 1);
+		/* The sum has to grow, which finds an empty range as well. */
+		if (next - 1 < vec.paddr || sum + vec.len <= sum)
+			return vec.len ? -EOVERFLOW : -EINVAL;
+		sum += vec.len;
 	}
 
 	/*
@@ -377,7 +406,8 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
 		return -EOVERFLOW;
 
 	*npages = PHYS_PFN(sum);
-	*apart = !joined;
+	at->apart = !joined;
+	at->last = last;
 	return 0;
 }
 
@@ -388,13 +418,17 @@ dma_buf_walk_check_as(struct dma_buf_walk walk, enum dma_buf_walk_kind kind,
 int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages)
 {
-	if (walk->sg)
-		return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_SG, partial,
-					     npages, &walk->apart);
+	/* Or no table: they are in the same place. */
 	if (walk->nr && !walk->vecs)
 		return -EINVAL;
-	return dma_buf_walk_check_as(*walk, DMA_BUF_WALK_VECS, partial, npages,
-				     &walk->apart);
+	if (walk->kind == DMA_BUF_WALK_SG)
+		return dma_buf_walk_check_as(walk, DMA_BUF_WALK_SG, true, partial,
+					     npages);
+	if (walk->has_pages)
+		return dma_buf_walk_check_as(walk, DMA_BUF_WALK_VECS, true,
+					     partial, npages);
+	return dma_buf_walk_check_as(walk, DMA_BUF_WALK_VECS, false, partial,
+				     npages);
 }
 
 /*
@@ -427,23 +461,12 @@ int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
 	return n;
 }
 
-/* The highest address of all ranges, or zero */
-phys_addr_t dma_buf_walk_last(const struct dma_buf_walk *walk)
-{
-	phys_addr_t last = 0;
-	unsigned long i;
-
-	for (i = 0; walk->vecs && i < walk->nr; i++)
-		last = max(last, walk->vecs[i].paddr + walk->vecs[i].len - 1);
-	return last;
-}
-
 /* Does @dev reach all ranges through the host bridge? */
 bool dma_buf_walk_reached(const struct dma_buf_walk *walk, struct device *dev)
 {
 	unsigned long i;
 
-	for (i = 0; walk->vecs && i < walk->nr; i++)
+	for (i = 0; walk->kind == DMA_BUF_WALK_VECS && i < walk->nr; i++)
 		if (!dma_buf_hw_reaches(dev, walk->vecs[i].paddr +
 					     walk->vecs[i].len - 1))
 			return false;

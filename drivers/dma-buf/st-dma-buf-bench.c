@@ -703,7 +703,7 @@ struct bench_thread {
 	int ret;
 };
 
-/* In another thread than the test, which would look for stubs at each call. */
+/* In another thread than the test, which would look for stubs if there are any. */
 static int bench_thread(void *data)
 {
 	struct bench_thread *thread = data;
