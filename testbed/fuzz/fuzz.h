@@ -195,6 +195,7 @@ struct model {
 		enum dma_data_direction dir;
 		bool for_cpu;
 		u64 npages;
+		u64 part_end;
 		unsigned int tables;
 	} sync;
 };

@@ -48,6 +48,7 @@ typedef u64 dma_addr_t;
 
 #ifndef SZ_4K
 #define SZ_4K		0x1000
+#define SZ_2M		0x200000
 #endif
 #define SZ_2G		0x80000000
 #define BIT(n)		(1UL << (n))
@@ -127,6 +128,8 @@ extern struct shim_config shim;
 #define IS_ENABLED(option)	(option)
 #define CONFIG_SPARSEMEM	true
 #define CONFIG_SPARSEMEM_VMEMMAP	(!shim.sections)
+/* 2 MiB: the kinds of memory end where one does */
+#define PAGE_SUBSECTION_MASK	(~((SZ_2M >> PAGE_SHIFT) - 1UL))
 #define CONFIG_NEED_SG_DMA_LENGTH	(!shim.one_length)
 
 /* Scheduling */
