@@ -72,8 +72,8 @@ struct dma_buf_bar_move {
  * Attaches the device to a dma-buf. Each open file can have one attachment.
  * DMA_BUF_EDU_DETACH, which takes no argument, or closing the file detaches it.
  * Errors: -EBADF and -EINVAL for a bad argument, -EBUSY if this file has an
- * attachment, and what the exporter returns. All other calls fail with
- * -ENOTCONN if it has none.
+ * attachment, and what the exporter returns. All other calls but DMA_BUF_EDU_COPY
+ * fail with -ENOTCONN if it has none.
  */
 struct dma_buf_edu_attach {
 	__s32 fd;
@@ -137,10 +137,33 @@ struct dma_buf_edu_info {
 	__u32 reserved;
 };
 
+/* The longest copy, in bytes. */
+#define DMA_BUF_EDU_MAX_COPY	65536
+
+/**
+ * struct dma_buf_edu_copy - argument of DMA_BUF_EDU_COPY
+ * @from: address of the bytes to read, any alignment
+ * @to: address of where to write them, any alignment
+ * @len: number of bytes, from one to DMA_BUF_EDU_MAX_COPY
+ * @reserved: zero
+ *
+ * The DMA engine of the device copies memory of the caller. Needs no attachment.
+ * Errors: -EINVAL for a bad argument or if the two overlap, -EFAULT if one of them is
+ * not there, -EREMOTEIO if the device does not reach the memory, -EIO if it does not
+ * answer, and a part may have been written then.
+ */
+struct dma_buf_edu_copy {
+	__u64 from;
+	__u64 to;
+	__u32 len;
+	__u32 reserved;
+};
+
 #define DMA_BUF_EDU_ATTACH	_IOW(0xdb, 0x10, struct dma_buf_edu_attach)
 #define DMA_BUF_EDU_DETACH	_IO(0xdb, 0x11)
 #define DMA_BUF_EDU_DMA		_IOW(0xdb, 0x12, struct dma_buf_edu_dma)
 #define DMA_BUF_EDU_QUERY	_IOR(0xdb, 0x13, struct dma_buf_edu_info)
+#define DMA_BUF_EDU_COPY	_IOW(0xdb, 0x14, struct dma_buf_edu_copy)
 
 /*
  * The rest is for tests, and only exists with CONFIG_SAMPLE_DMA_BUF_TEST.

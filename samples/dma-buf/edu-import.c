@@ -92,25 +92,21 @@ int edu_load(struct edu_device *edu, u32 len)
 	return edu_run(edu, edu->bounce_addr, 0, len, false);
 }
 
-/* Copies between the device's own memory and the buffer. */
-static int edu_transfer(struct edu_import *imp, u64 offset, u32 len, bool write)
+/* Copies between the device's own memory and a part of what is mapped. */
+int edu_transfer(struct edu_device *edu, const struct dma_buf_list *list,
+		 u64 offset, u32 len, bool write)
 {
-	u32 skip = offset_in_page(offset), done = 0;
-	struct dma_buf_cursor cursor;
-	struct dma_buf_chunk range;
+	struct dma_buf_segs segs;
+	dma_addr_t addr;
+	u32 n, done = 0;
 	int ret;
 
-	dma_buf_cursor_init_part(&cursor, imp->list, offset >> PAGE_SHIFT,
-				 PFN_UP(skip + len));
-	dma_buf_cursor_for_each_range(range, &cursor) {
-		u64 bytes = ((u64)range.npages << PAGE_SHIFT) - skip;
-		u32 n = min(bytes, len - done);
-
-		ret = edu_run(imp->edu, range.dma_addr + skip, done, n, write);
+	dma_buf_segs_init(&segs, list, offset, len, 0);
+	while ((n = dma_buf_segs_next(&segs, &addr))) {
+		ret = edu_run(edu, addr, done, n, write);
 		if (ret)
 			return ret;
 		done += n;
-		skip = 0;
 	}
 	/* A list may be shorter than its buffer. */
 	return done == len ? 0 : -EIO;
@@ -258,7 +254,7 @@ static int edu_dma(struct edu_import *imp, const struct dma_buf_edu_dma *arg)
 	cookie = dma_fence_begin_signalling();
 	ret = write ? edu_load(edu, arg->len) : 0;
 	if (!ret)
-		ret = edu_transfer(imp, arg->offset, arg->len, write);
+		ret = edu_transfer(edu, imp->list, arg->offset, arg->len, write);
 	if (!ret && !write)
 		ret = edu_run(edu, edu->bounce_addr, 0, arg->len, true);
 	dma_fence_end_signalling(cookie);
@@ -444,6 +440,8 @@ static int edu_ioctl_locked(struct edu_import *imp, unsigned int cmd,
 		return edu_ioctl_dma(imp, uarg);
 	case DMA_BUF_EDU_QUERY:
 		return edu_ioctl_query(imp, uarg);
+	case DMA_BUF_EDU_COPY:
+		return edu_ioctl_copy(imp->edu, uarg);
 	default:
 		return edu_test_ioctl(imp, cmd, uarg);
 	}

@@ -72,8 +72,12 @@ struct dma_fence *edu_begin(struct edu_import *imp, bool write);
 void edu_end(struct edu_import *imp, struct dma_fence *fence);
 void edu_unmap(struct edu_import *imp);
 int edu_load(struct edu_device *edu, u32 len);
+int edu_transfer(struct edu_device *edu, const struct dma_buf_list *list,
+		 u64 offset, u32 len, bool write);
 int edu_run(struct edu_device *edu, dma_addr_t addr, u32 offset, u32 len,
 	    bool write);
+
+int edu_ioctl_copy(struct edu_device *edu, void __user *uarg);
 
 #if IS_ENABLED(CONFIG_SAMPLE_DMA_BUF_TEST)
 int edu_test_ioctl(struct edu_import *imp, unsigned int cmd, void __user *uarg);

@@ -128,6 +128,41 @@ TEST_F(p2p, bytes_arrive_wherever_the_buffer_is)
 	EXPECT_EQ(info.npages, NR_RANGES);
 }
 
+static int edu_copy(int edu, const void *from, void *to, size_t len)
+{
+	struct dma_buf_edu_copy arg = {
+		.from = (unsigned long)from, .to = (unsigned long)to, .len = len,
+	};
+
+	return p2p_errno(ioctl(edu, DMA_BUF_EDU_COPY, &arg));
+}
+
+/* Without a dma-buf: the device copies from page to page, and nothing else changes. */
+TEST_F(p2p, user_memory_is_copied)
+{
+	size_t page = self->page, at = page - 300, from = page - 2500, len = 5000;
+	char *map = mmap(NULL, 8 * page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *want = malloc(8 * page);
+
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_NE(NULL, want);
+	p2p_random(map, 8 * page);
+	memcpy(want, map, 8 * page);
+	memcpy(want + 4 * page + at, map + from, len);
+
+	EXPECT_EQ(0, edu_copy(self->edu.fd, map + from, map + 4 * page + at, len));
+	EXPECT_EQ(0, memcmp(want, map, 8 * page));
+	EXPECT_EQ(-EINVAL, edu_copy(self->edu.fd, map, map + len - 1, len));
+	EXPECT_EQ(-EINVAL, edu_copy(self->edu.fd, map, map + len, 0));
+	ASSERT_EQ(0, mprotect(map + 5 * page, page, PROT_READ));
+	EXPECT_EQ(-EFAULT, edu_copy(self->edu.fd, map + from, map + 4 * page + at, len));
+	EXPECT_EQ(-EFAULT, edu_copy(self->edu.fd, map, (void *)-16UL, len));
+	EXPECT_EQ(0, memcmp(want, map, 8 * page));
+	munmap(map, 8 * page);
+	free(want);
+}
+
 /* Whoever has the descriptor may ask first, and is told the truth. */
 TEST_F(p2p, answer_comes_true)
 {
