@@ -49,7 +49,7 @@ dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
 	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
 	enum dma_buf_mem mem = dma_buf_mem_of_pfn(first);
 
-	return dma_buf_pfns_alike(first, last) ? mem :
+	return npages == 1 || dma_buf_pfns_alike(first, last) ? mem :
 	       max(mem, dma_buf_mem_of_pfn(last));
 }
 
