@@ -14,9 +14,8 @@ name=${1-}
 x86="common p2p cma x86"
 case $name in
 fast)	fragments="$x86 fast" ;;
-debug)	fragments="$x86 fast debug importers" ;;
+debug|gcov) fragments="$x86 fast debug importers" ;;
 kcsan)	fragments="$x86 fast kcsan" ;;
-gcov)	fragments="$x86 fast debug" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;
 suites)	fragments="$x86 fast suites" ;;
