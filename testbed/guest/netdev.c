@@ -374,9 +374,10 @@ static void receive_all(const struct importer *importer, struct buffer *buf, siz
 static void print(const struct importer *importer, const struct buffer *buf,
 		  const struct record *record)
 {
-	printf("result: exporter=%s importer=%s attach=%s memory=%s route=%s reason=%s chunks=%s verified=%zu\n",
-	       buf->name, importer->name, record->attach, record->memory, record->route,
-	       record->reason, record->chunks, nr_verified);
+	printf("result: exporter=%s importer=%s attach=%s memory=%s route=%s ", buf->name,
+	       importer->name, record->attach, record->memory, record->route);
+	printf("reason=%s chunks=%s verified=%zu\n", record->reason, record->chunks,
+	       nr_verified);
 }
 
 static void receive(const struct importer *importer, const char *name)

@@ -127,6 +127,9 @@ struct sk_buff *sim_receive(struct nsim_rq *rq, struct sk_buff *skb)
 	split->protocol = skb->protocol;
 	split->ip_summed = CHECKSUM_UNNECESSARY;
 	skb_mark_for_recycle(split);
+	skb_shinfo(split)->gso_size = skb_shinfo(skb)->gso_size;
+	skb_shinfo(split)->gso_segs = skb_shinfo(skb)->gso_segs;
+	skb_shinfo(split)->gso_type = skb_shinfo(skb)->gso_type;
 	for (; at < skb->len; at += len) {
 		len = min(skb->len - at, size);
 		if (skb_shinfo(split)->nr_frags == MAX_SKB_FRAGS ||
