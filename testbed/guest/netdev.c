@@ -10,6 +10,8 @@
  */
 #define _GNU_SOURCE
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <time.h>
 
 #include "netdev.h"
@@ -71,17 +73,28 @@ static void compare(const void *data, size_t done, size_t len)
 	nr_verified += len;
 }
 
+/* The other end of a stream, which is gone if this one dies. */
+static pid_t fork_sender(void)
+{
+	pid_t pid;
+
+	alarm(120);
+	fflush(stdout);
+	pid = check("fork", p2p_errno(fork()));
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 /* Sends while another process receives. */
 static pid_t send_all(size_t len)
 {
-	pid_t pid;
 	size_t done;
+	pid_t pid;
 	ssize_t n;
 
-	alarm(60);
 	p2p_random(sent, len);
-	fflush(stdout);
-	pid = check("fork", p2p_errno(fork()));
+	pid = fork_sender();
 	if (pid)
 		return pid;
 	for (done = 0; done < len; done += n) {
@@ -470,9 +483,7 @@ static void transmit(const char *name)
 	expect("behind the end", transmit_part(id, SIZE, 1) == -EFAULT);
 	expect("what is not bound", transmit_part(id + 1000, 0, 1) == -EINVAL);
 
-	alarm(60);
-	fflush(stdout);
-	pid = check("fork", p2p_errno(fork()));
+	pid = fork_sender();
 	if (!pid) {
 		/* Parts that begin and end within pages */
 		for (done = 0; done < SIZE; done += n) {
