@@ -29,6 +29,7 @@ ppc64)	fragments="common p2p ppc64 dma-debug" ;;
 i386)	fragments="common cma x86 i386 dma-debug" ;;
 i386-pae) fragments="common cma x86 i386-pae dma-debug" ;;
 xen)	fragments="$x86 xen" ;;
+limits)	fragments="$x86 limits dma-debug" ;;
 *)	die "usage: kernel.sh NAME [tree [out]]" ;;
 esac
 target "$name"

@@ -20,13 +20,14 @@ from matrix import HERE, TOP, die
 TABLE = os.path.join(HERE, 'machines.table')
 MACHINE = ('name', 'kernel', 'options', 'args', 'expect')
 ROW = ('row', 'machines', 'options', 'args', 'run', 'expect')
-COLUMNS = ('arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'exporter', 'error', 'ask', 'attach', 'memory', 'route',
+COLUMNS = ('limit', 'slept', 'arch', 'pages', 'endian', 'passed', 'failed', 'skipped', 'exporter', 'error', 'ask', 'attach', 'memory', 'route',
            'reason', 'chunks', 'scattered', 'bounced', 'verified', 'system', 'confined',
            'for-device', 'for-cpu', 'pixels')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
 PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod', 'scanout')]
 XEN = [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')]
 PROGRAMS += [f'{TESTS}dmabuf-heaps/bounce.c']
+LIMITS = [f'{HERE}/guest/{name}.c' for name in ('limits', 'sleeps')]
 BAR = [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p')]
 KUNIT = re.compile(r'.*Testing complete.*')
 
@@ -119,7 +120,7 @@ def make_initramfs(kernel, options):
         die(f'no {build}/{image}: run testbed/kernel.sh {kernel} first')
     initramfs = f'{options.log}/{kernel}.gz'
     command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS,
-               *glob.glob(f'{build}/allow-bridge/*.ko'), *(XEN if kernel == 'xen' else ())]
+               *glob.glob(f'{build}/allow-bridge/*.ko'), *(XEN if kernel == 'xen' else LIMITS if kernel == 'limits' else ())]
     with open(f'{build}/.config', encoding='utf-8') as config:
         command += BAR if 'CONFIG_SAMPLE_DMA_BUF_BAR=y' in config.read() else []
     if cross:

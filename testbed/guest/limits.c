@@ -6,6 +6,7 @@
  *
  *	fds		file descriptors, of this process
  *	memlock		udmabuf pins pages without RLIMIT_MEMLOCK, within limits of its own
+ *	memcg		memory of a cgroup, with dma_heap.mem_accounting=1
  *	bounce		bounce buffers: the device reaches no memory, and there are few
  *	iova		addresses behind an IOMMU: the device has few bits
  *
@@ -13,7 +14,10 @@
  * if nothing were, and when all is given back as much fits as the first time.
  */
 #define _GNU_SOURCE
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "guest.h"
@@ -244,12 +248,69 @@ static void limit_memlock(void)
 	report("memlock", -EINVAL, 0);
 }
 
+#define CGROUP	"/tmp/cgroup"
+#define GROUP	CGROUP "/heaps"
+#define LIMIT	(8UL << 20)
+
+static long memory_current(void)
+{
+	char text[32];
+
+	check("memory.current", p2p_read_file(GROUP "/memory.current", text, sizeof(text)));
+	return atol(text);
+}
+
+/* @mortal: the OOM killer may have it */
+static int try_memcg(void *mortal)
+{
+	int fits, ret, i;
+	long empty;
+
+	check("joining", p2p_write_file(GROUP "/cgroup.procs", "0"));
+	if (!mortal)
+		check("oom_score_adj", p2p_write_file("/proc/self/oom_score_adj", "-1000"));
+	empty = memory_current();
+	fits = check("half of the limit", heap_alloc("system", LIMIT / 2));
+	expect("the heap's memory counts", memory_current() >= empty + (long)(LIMIT / 2));
+	for (i = 0; i < 3; i++) {
+		ret = heap_alloc("system", 2 * LIMIT);
+		expect("more than the limit fails with ENOMEM", ret == -ENOMEM);
+	}
+	close(fits);
+	/* Or there would not be room for this. */
+	for (i = 0; i < 8; i++) {
+		fits = check("half of the limit, again", heap_alloc("system", LIMIT / 2));
+		close(fits);
+	}
+	return 0;
+}
+
+static void limit_memcg(void)
+{
+	int count, status;
+
+	mkdir(CGROUP, 0755);
+	check("cgroup2", p2p_errno(mount("none", CGROUP, "cgroup2", 0, NULL)));
+	check("memory", p2p_write_file(CGROUP "/cgroup.subtree_control", "+memory"));
+	check("a group", p2p_errno(mkdir(GROUP, 0755)));
+	check("memory.max", p2p_write_file(GROUP "/memory.max", "8388608"));
+	set_up_neighbour(4 * PAGE);
+	count = p2p_count_dma_bufs();
+	expect("who cannot be killed gets ENOMEM", !in_child(try_memcg, NULL));
+	status = in_child(try_memcg, &status);
+	expect("who can is killed", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	expect("no dma-buf stays", p2p_count_dma_bufs() == count);
+	expect("no memory stays", memory_current() < (long)LIMIT / 4);
+	report("memcg", -ENOMEM, 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } limits[] = {
 	{ "fds", limit_fds },
 	{ "memlock", limit_memlock },
+	{ "memcg", limit_memcg },
 	{ "bounce", limit_bounce },
 	{ "iova", limit_iova },
 };
