@@ -67,6 +67,13 @@ if [ "$name" = gcov ]; then
 	done < <("$TOP/testbed/coverage.py" objects "$tree")
 fi
 
+# Two drivers of GPUs that QEMU has in part, see there.
+if [ "$name" = debug ]; then
+	for file in radeon/radeon.h:r100 vmwgfx/vmwgfx_drv.h:vmwgfx_drv; do
+		make+=("CFLAGS_${file#*:}.o=-include $tree/drivers/gpu/drm/${file%:*} -include $TOP/testbed/gpus/${file#*:}.h")
+	done
+fi
+
 # Kconfig drops what it cannot have without a word, so look.
 configure()
 {

@@ -241,6 +241,8 @@ static const struct exporter exporters[] = {
 	{ "vgem", export_drm, "vgem", "vgem" },
 	{ "vkms", export_drm, "vkms", "vkms" },
 	{ "virtio-gpu", export_drm, "virtio_gpu" },
+	{ "radeon", export_drm, "radeon", "radeon" },
+	{ "vmwgfx", export_drm, "vmwgfx", "vmwgfx" },
 	{ "vivid-contig", export_vivid, VIVID_DMA, VIVID_MODULE },
 	{ "vivid-vmalloc", export_vivid, VIVID_VMALLOC, VIVID_MODULE },
 	{ "vivid-sg", export_vivid, VIVID_SG, VIVID_MODULE },
