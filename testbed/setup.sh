@@ -53,6 +53,8 @@ libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 libibverbs-dev	infiniband/verbs.h
 libnl-route-3-dev	libnl3/netlink/route/link.h
 librdmacm-dev	rdma/rdma_cma.h
+rdmacm-utils	rping
+iproute2	rdma
 '
 [ "${1-}" != test ] || packages+='
 gcc-arm-linux-gnueabihf	arm-linux-gnueabihf-gcc
