@@ -68,10 +68,10 @@ costs() {
 	sed -n 's/.*rdma: \(.*\) register \([0-9]*\) deregister \([0-9]*\).*/\1 \2 \3/p' "$LOG/$2-$1.log"
 }
 if [ -n "${RDMA_BASE-}" ]; then
-	printf '%-8s %-8s %22s %22s\n' device memory register deregister
+	printf '# %-8s %-8s %22s %22s\n' device memory register deregister
 	for device in rxe siw; do
 		join <(costs $device rdma-base | sort) <(costs $device rdma | sort) |
-			awk -v d=$device '{ printf "%-8s %-8s %9d %6d %5.2fx %9d %6d %5.2fx\n", d, $1, $2, $4, $2 / $4, $3, $5, $3 / $5 }'
+			awk -v d=$device '{ printf "# %-8s %-8s %9d %6d %5.2fx %9d %6d %5.2fx\n", d, $1, $2, $4, $2 / $4, $3, $5, $3 / $5 }'
 	done
 fi
 totals

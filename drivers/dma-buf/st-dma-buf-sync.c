@@ -260,13 +260,13 @@ static void expect_part_synced(struct model *m, const struct dma_buf_list *list,
 
 static void expect_parts(struct model *m, const struct dma_buf_list *list)
 {
-	u64 all = (u64)dma_buf_list_npages(list) << PAGE_SHIFT;
+	size_t all = dma_buf_list_npages(list) << PAGE_SHIFT;
 	struct rnd_state rnd;
 	unsigned int i;
 
 	prandom_seed_state(&rnd, 20);
 	for (i = 0; i < 100; i++) {
-		u64 offset = prandom_u32_state(&rnd) % (all + PAGE_SIZE);
+		size_t offset = prandom_u32_state(&rnd) % (all + PAGE_SIZE);
 
 		expect_part_synced(m, list, offset,
 				   prandom_u32_state(&rnd) % (all + PAGE_SIZE), i & 1);
