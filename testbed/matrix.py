@@ -33,7 +33,7 @@ PROGRAMS = ('testbed/guest/vfio-iommufd.c', 'testbed/guest/qxl-p2p.c',
             'testbed/guest/edu-domain', 'testbed/guest/queues.c',
             'testbed/guest/reach.c', 'testbed/guest/map-benchmark',
             'testbed/guest/ffs.c', 'testbed/guest/iio.c', 'testbed/guest/netdev.c',
-            'testbed/guest/limits.c', 'testbed/guest/radeon.c', 'testbed/guest/vmwgfx.c',
+            'testbed/guest/limits.c', 'testbed/guest/radeon.c', 'testbed/guest/vmwgfx.c', 'testbed/guest/vimc.c',
             'tools/testing/selftests/dmabuf-heaps/p2p-test.c',
             'tools/dma/lsdmabuf.c', 'build/linux/tools/dma/dma_map_benchmark.c')
 
