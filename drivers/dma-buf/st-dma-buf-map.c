@@ -8,6 +8,7 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/swiotlb.h>
 
 #include "st-dma-buf-model.h"
 
@@ -650,6 +651,8 @@ static void coherent_device_that_reaches_all_needs_no_mapping(struct kunit *test
 		kunit_skip(test, "a device without a bus is not coherent everywhere");
 	if (!dma_pci_p2pdma_supported(m->dev))
 		kunit_skip(test, "with dma_map_ops a mapping is always needed");
+	if (is_swiotlb_force_bounce(m->dev))
+		kunit_skip(test, "all memory is bounced");
 	kunit_deactivate_static_stub(test, dma_buf_hw_need_map);
 
 	dma_coerce_mask_and_coherent(m->dev, DMA_BIT_MASK(64));
