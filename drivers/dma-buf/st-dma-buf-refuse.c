@@ -3,6 +3,7 @@
  * What the mapping engine refuses, and unusual memory that it does not
  */
 #include <kunit/static_stub.h>
+#include <linux/file.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -139,6 +140,39 @@ static void bad_arguments_are_refused(struct kunit *test)
 	}
 }
 
+static int map_for_cpu(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return vma->vm_file == dmabuf->file && !vma->vm_pgoff ? 0 : -EIO;
+}
+
+/* What a driver does if the CPU maps an object that was imported */
+static void mapping_of_the_cpu_is_within_the_buffer(struct kunit *test)
+{
+	struct vm_area_struct *vma;
+	struct dma_buf_list *list;
+	struct buffer other, b;
+
+	vma = kunit_kzalloc(test, sizeof(*vma), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	list = buffer_open(&b, test->priv, BUFFER_RUNS, model_ram(test->priv), 1);
+	buffer_init(&other, test->priv, BUFFER_RUNS, model_ram(test->priv), 1);
+	buffer_export(&other);
+	vma->vm_end = PAGE_SIZE;
+	vma->vm_pgoff = 5;
+	vma->vm_file = get_file(other.dmabuf->file);
+
+	KUNIT_EXPECT_EQ(test, dma_buf_mmap(b.dmabuf, vma, 0), -EINVAL);
+	b.ops.mmap = map_for_cpu;
+	KUNIT_EXPECT_EQ(test, dma_buf_mmap(b.dmabuf, vma, ULONG_MAX), -EOVERFLOW);
+	KUNIT_EXPECT_EQ(test, dma_buf_mmap(b.dmabuf, vma, 1), -EINVAL);
+	KUNIT_EXPECT_PTR_EQ(test, vma->vm_file, other.dmabuf->file);
+	KUNIT_EXPECT_EQ(test, dma_buf_mmap(b.dmabuf, vma, 0), 0);
+
+	fput(vma->vm_file);
+	buffer_put(&other);
+	buffer_close(&b, list);
+}
+
 static void bad_tables_are_refused(struct kunit *test)
 {
 	const struct phys_vec vec[] = { V(MODEL_RAM, 1), V(MODEL_RAM + SZ_1M, 1) };
@@ -271,6 +305,7 @@ static struct kunit_case dma_buf_refuse_cases[] = {
 	KUNIT_CASE(range_may_end_where_the_address_space_does),
 	KUNIT_CASE(last_page_may_be_partly_used),
 	KUNIT_CASE(bad_arguments_are_refused),
+	KUNIT_CASE(mapping_of_the_cpu_is_within_the_buffer),
 	KUNIT_CASE(bad_tables_are_refused),
 	KUNIT_CASE(coherent_memory_is_what_its_owner_says),
 	KUNIT_CASE(coherent_memory_may_have_no_pages),

@@ -5,6 +5,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-resv.h>
 #include <linux/jiffies.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
 
@@ -212,11 +213,37 @@ static void mapping_that_stays_waits_for_the_exporter(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, waits_for_exporter(test, false));
 }
 
+static void signal_ends_waiting_for_the_exporter(struct kunit *test)
+{
+	struct move *move;
+	struct keeper k;
+	struct buffer b;
+
+	open_buffer(test, &b);
+	keeper_attach(&k, &b, true);
+	move = move_begin(&b);
+	timer_delete_sync(&move->timer);
+
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+	KUNIT_EXPECT_EQ(test, -ERESTARTSYS, keeper_map(&k));
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+	KUNIT_EXPECT_EQ(test, b.pins, 0);
+	KUNIT_EXPECT_EQ(test, b.mapped, 0);
+
+	move_end(move);
+	KUNIT_ASSERT_EQ(test, 0, keeper_map(&k));
+	keeper_unmap(&k);
+	close_buffer(&b, &k);
+}
+
 static struct kunit_case dma_buf_static_cases[] = {
 	KUNIT_CASE(buffer_is_pinned_while_mapped),
 	KUNIT_CASE(buffer_that_is_followed_is_not_pinned),
 	KUNIT_CASE(what_is_taken_back_is_not_pinned),
 	KUNIT_CASE(mapping_that_stays_waits_for_the_exporter),
+	KUNIT_CASE(signal_ends_waiting_for_the_exporter),
 	{}
 };
 
