@@ -57,12 +57,14 @@ build_guests() {
 guest() {	# NAME IOMMU MEMORY OPTIONS ARGUMENTS COMMAND
 	local options
 	read -ra options <<<"$4"
-	"$TOP/testbed/qemu.sh" -k "$kernel/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -s 900 -t rootports \
+	"$TOP/testbed/qemu.sh" -k "$kernel/arch/x86/boot/bzImage" -i "$bin/initramfs.gz" -s 3000 -t rootports \
 		-m "$2" -g "$3" "${options[@]}" -a "kmemleak=off $5" -r "$6" -l "$LOG/coverage-$1.log" >/dev/null 2>&1
 	echo $? >"$bin/$1.status"
 }
 
-machines=("heaps|none|1G||cma=64M|dmabuf-heap; calls; shown; sizes; exporters cma-heap system-heap udmabuf"
+# What is traced are the names of fences, which nothing else asks for when they are new.
+machines=("heaps|none|1G||cma=64M|dmabuf-heap; shown; sizes; exporters cma-heap system-heap udmabuf"
+	  "calls|none|1536M||cma=64M hugepages=2 dma_heap.mem_accounting=1|echo 1 > /sys/kernel/tracing/events/dma_fence/enable; calls"
 	  "sync|none|512M|||sync_test"
 	  "samples|none|1G|-d ivshmem,qxl||p2p; p2p-test --move; qxl-p2p; qxl-p2p --unplug; lsdmabuf"
 	  "iommu|dma|1G|-d ivshmem,virtio-gpu||vfio-iommufd; exporters udmabuf system-heap cma-heap vgem vfio-pci; p2p-test --move"

@@ -2,12 +2,17 @@
 /*
  * Each call that a dma-buf, a sync_file, a heap or udmabuf has, with the arguments that
  * programs do not give: wrong ones fail with their errno, and what waits for a fence
- * waits until it signals. For coverage.sh: sw_sync taints the kernel.
+ * waits until it signals. Then the same with each allocation failing, and without a
+ * descriptor that is free. For coverage.sh: sw_sync taints the kernel.
  */
 #define _GNU_SOURCE
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 
 #include "guest.h"
 
@@ -63,6 +68,91 @@ static void read_all(const char *path)
 	static char text[1 << 16];
 
 	check(path, p2p_read_file(path, text, sizeof(text)));
+}
+
+static void nothing(int nr)
+{
+	(void)nr;
+}
+
+/* A signal ends what waits for a fence. */
+static void try_interrupted(int buf)
+{
+	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_WRITE };
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_READ };
+	struct sigaction action = { .sa_handler = nothing };
+	struct itimerval soon = { .it_value.tv_usec = 50000, .it_interval.tv_usec = 50000 };
+	struct itimerval never = { };
+	int timeline = open_timeline();
+
+	import.fd = fence_of(timeline, 1);
+	try("a writer", 0, buf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &soon, NULL);
+	try("sync with a signal", -EINTR, buf, DMA_BUF_IOCTL_SYNC, &sync);
+	setitimer(ITIMER_REAL, &never, NULL);
+	tick(timeline, 1);
+	try("sync after it", 0, buf, DMA_BUF_IOCTL_SYNC, &sync);
+	close(import.fd), close(timeline);
+}
+
+/* Mapped twice into the kernel, with what the CPU does in between. */
+static void try_vmap(int buf)
+{
+	char text[8];
+	struct dma_buf_vmap_copy copy = { .len = sizeof(text), .data = (uintptr_t)text };
+	struct dma_buf_sync sync = { };
+	int a = check("vmap-test", p2p_errno(open("/dev/dma-buf-vmap-test", O_RDWR | O_CLOEXEC)));
+	int b = check("vmap-test", p2p_errno(open("/dev/dma-buf-vmap-test", O_RDWR | O_CLOEXEC)));
+
+	try("vmap", 0, a, DMA_BUF_VMAP, (void *)(long)buf);
+	try("vmap again", 0, b, DMA_BUF_VMAP, (void *)(long)buf);
+	try("a copy", 0, a, DMA_BUF_VMAP_READ, &copy);
+	sync.flags = DMA_BUF_SYNC_RW;
+	try("sync", 0, buf, DMA_BUF_IOCTL_SYNC, &sync);
+	sync.flags |= DMA_BUF_SYNC_END;
+	try("and its end", 0, buf, DMA_BUF_IOCTL_SYNC, &sync);
+	close(a), close(b);
+	a = check("vmap-test", p2p_errno(open("/dev/dma-buf-vmap-test", O_RDWR | O_CLOEXEC)));
+	try("vmap of no dma-buf", -EINVAL, a, DMA_BUF_VMAP, (void *)(long)a);
+	try("vmap of nothing", -EBADF, a, DMA_BUF_VMAP, (void *)-1L);
+	close(a);
+}
+
+/* Bad arguments of a call that may grow, and a user who asks all the time. */
+static void try_reach(int buf)
+{
+	char *map = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct dma_buf_query_reach reach = { .size = sizeof(reach), .bus = 0xff, .devfn = 0xff }, *ask;
+	int i, ret = 0;
+
+	try("asking nowhere", -EFAULT, buf, DMA_BUF_IOCTL_QUERY_REACH, BAD);
+	try("for no such device", -ENODEV, buf, DMA_BUF_IOCTL_QUERY_REACH, &reach);
+	reach.size = 4;
+	try("too small", -EINVAL, buf, DMA_BUF_IOCTL_QUERY_REACH, &reach);
+	reach.size = PAGE + 1;
+	try("too large", -E2BIG, buf, DMA_BUF_IOCTL_QUERY_REACH, &reach);
+	reach.size = sizeof(reach), reach.flags = ~0;
+	try("flags", -EINVAL, buf, DMA_BUF_IOCTL_QUERY_REACH, &reach);
+	reach.flags = 0, reach.size = 2 * sizeof(reach);
+	ask = (void *)(map + PAGE);
+	memcpy(ask, &reach, sizeof(reach));
+	ask[1].size = 1;
+	try("of a later kernel", -E2BIG, buf, DMA_BUF_IOCTL_QUERY_REACH, ask);
+	munmap(map + 2 * PAGE, PAGE);
+	ask = (void *)(map + 2 * PAGE - sizeof(reach));
+	memcpy(ask, &reach, sizeof(reach));
+	try("that ends nowhere", -EFAULT, buf, DMA_BUF_IOCTL_QUERY_REACH, ask);
+	munmap(map, 2 * PAGE);
+
+	/* The host bridge is always there. */
+	reach.size = sizeof(reach), reach.bus = 0, reach.devfn = 0;
+	try("of the host bridge", 0, buf, DMA_BUF_IOCTL_QUERY_REACH, &reach);
+	check("another user", p2p_errno(seteuid(65534)));
+	for (i = 0; i < 10000 && !ret; i++)
+		ret = p2p_errno(ioctl(buf, DMA_BUF_IOCTL_QUERY_REACH, &reach));
+	check("root", p2p_errno(seteuid(0)));
+	expect("too often", ret == -EAGAIN);
 }
 
 static void try_dma_buf(int buf)
@@ -141,6 +231,10 @@ static void try_dma_buf(int buf)
 	expect("all is done", poll_now(buf, POLLIN | POLLOUT) == (POLLIN | POLLOUT));
 	expect("and known", poll_now(export.fd, POLLIN) == POLLIN);
 	close(epoll), close(path), close(fence), close(fence2), close(export.fd), close(timeline);
+	expect("its path", readlink(proc, name, sizeof(name)) > 0 && !strncmp(name, "/dmabuf:calls", 13));
+	try_interrupted(buf);
+	try_vmap(buf);
+	try_reach(buf);
 
 	map = mmap(NULL, 1UL << 30, PROT_READ, MAP_SHARED, buf, 0);
 	expect("mapping more than there is", map == MAP_FAILED && errno == EINVAL);
@@ -157,6 +251,7 @@ static void try_sync_file(void)
 	struct sync_merge_data merge = { .name = "merged", .fd2 = -1 };
 	int timeline = open_timeline(), other = open_timeline(), a, b, c;
 	char *ro = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *to = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	a = fence_of(timeline, 3), b = fence_of(other, 3), c = fence_of(timeline, 3);
 	close(c);
@@ -173,6 +268,9 @@ static void try_sync_file(void)
 	merge.fd2 = b, merge.flags = 1;
 	try("merging with flags", -EINVAL, a, SYNC_IOC_MERGE, &merge);
 	merge.flags = 0;
+	memcpy(to, &merge, sizeof(merge));
+	mprotect(to, PAGE, PROT_READ);
+	try("merging to where nobody writes", -EFAULT, a, SYNC_IOC_MERGE, to);
 	try("merging", 0, a, SYNC_IOC_MERGE, &merge);
 	try("info from nowhere", -EFAULT, a, SYNC_IOC_FILE_INFO, BAD);
 	try("info with flags", -EINVAL, a, SYNC_IOC_FILE_INFO, &info);
@@ -187,6 +285,7 @@ static void try_sync_file(void)
 	try("of both", 0, merge.fence, SYNC_IOC_FILE_INFO, &info);
 	expect("neither is done", !info.status && !strcmp(fences[0].driver_name, "sw_sync"));
 	try("the name of one that has none", 0, a, SYNC_IOC_FILE_INFO, &(struct sync_file_info){});
+	try("to where nobody writes", -EFAULT, a, SYNC_IOC_FILE_INFO, ro);
 
 	try("deadline from nowhere", -EFAULT, a, SYNC_IOC_SET_DEADLINE, BAD);
 	try("deadline with a pad", -EINVAL, a, SYNC_IOC_SET_DEADLINE, &set);
@@ -205,6 +304,10 @@ static void try_sync_file(void)
 	try("a later one", 0, a, SYNC_IOC_SET_DEADLINE, &set);
 	set.deadline_ns = 4000;
 	try("an earlier one", 0, a, SYNC_IOC_SET_DEADLINE, &set);
+	mprotect(to, PAGE, PROT_READ | PROT_WRITE);
+	memcpy(to, &deadline, sizeof(deadline));
+	mprotect(to, PAGE, PROT_READ);
+	try("which, to where nobody writes", -EFAULT, timeline, SW_SYNC_DEADLINE, to);
 	try("which", 0, timeline, SW_SYNC_DEADLINE, &deadline);
 	expect("the earliest", deadline.deadline_ns == 4000);
 
@@ -214,9 +317,22 @@ static void try_sync_file(void)
 	/* A timeline that goes takes its fences with it. */
 	close(other);
 	expect("an error", poll_now(merge.fence, POLLIN) == POLLIN);
+	read_all(SYNC "info");
 	info.num_fences = 2;
 	try("of both", 0, merge.fence, SYNC_IOC_FILE_INFO, &info);
 	expect("which is known", info.status < 0);
+	close(merge.fence);
+	/* Both have signaled, and only one of two has not. */
+	merge.fd2 = b;
+	try("merging what is done", 0, a, SYNC_IOC_MERGE, &merge);
+	expect("is done", poll_now(merge.fence, POLLIN) == POLLIN);
+	try("its name", 0, merge.fence, SYNC_IOC_FILE_INFO, &(struct sync_file_info){});
+	close(merge.fence);
+	close(c);
+	c = fence_of(timeline, 0x80000001U);
+	merge.fd2 = c;
+	try("merging with one that is not done", 0, a, SYNC_IOC_MERGE, &merge);
+	expect("is not done", !poll_now(merge.fence, POLLIN));
 	close(a), close(b), close(c), close(merge.fence), close(timeline);
 }
 
@@ -236,6 +352,8 @@ static void try_heap(const char *path)
 	try("flags of the heap", -EINVAL, heap, DMA_HEAP_IOCTL_ALLOC, &data);
 	data.heap_flags = 0, data.len = 0;
 	try("nothing", -EINVAL, heap, DMA_HEAP_IOCTL_ALLOC, &data);
+	data.len = PAGE;
+	try("nothing, as it is not read", -EINVAL, heap, _IOR('H', 0, data), &data);
 	/* Of the system heap that is for the OOM killer. */
 	data.len = 1UL << 40;
 	if (!strstr(path, "system"))
@@ -257,6 +375,28 @@ static void try_heap(const char *path)
 	try_dma_buf(data.fd);
 	close(data.fd);
 	close(heap);
+}
+
+/* One page of 2 MiB, which is more than is allowed at first. */
+static void try_huge(int dev)
+{
+	static const char limit[] = "/sys/module/udmabuf/parameters/size_limit_mb";
+	struct udmabuf_create create = { .size = 2UL << 20 };
+	char *map;
+	int fd;
+
+	create.memfd = check("a huge page", p2p_errno(memfd_create("huge", MFD_HUGETLB | MFD_ALLOW_SEALING)));
+	check("its size", p2p_errno(ftruncate(create.memfd, create.size)));
+	check("its seal", p2p_errno(fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK)));
+	check(limit, p2p_write_file(limit, "1"));
+	try("more than is allowed", -EINVAL, dev, UDMABUF_CREATE, &create);
+	check(limit, p2p_write_file(limit, "2"));
+	fd = call("a huge buffer", dev, UDMABUF_CREATE, &create);
+	map = mmap(NULL, create.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	expect("a mapping", map != MAP_FAILED);
+	map[create.size - 1] = 1;
+	munmap(map, create.size);
+	close(fd), close(create.memfd);
 }
 
 static void try_udmabuf(void)
@@ -298,7 +438,272 @@ static void try_udmabuf(void)
 	map[0] = map[PAGE] = 1;
 	munmap(map, 2 * PAGE);
 	try_dma_buf(fd);
+	try_huge(dev);
 	close(fd), close(memfd), close(unsealed), close(dev);
+}
+
+/* What is done again and again, with the next allocation in it failing each time */
+static int nth_open_timeline(int fd)
+{
+	(void)fd;
+	fd = open(SYNC "sw_sync", O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : close(fd);
+}
+
+static int nth_fence(int timeline)
+{
+	struct sw_sync_create arg = { .value = 1000 };
+	int ret = p2p_errno(ioctl(timeline, SW_SYNC_CREATE, &arg));
+
+	return ret ?: close(arg.fence);
+}
+
+static int other_fence;
+
+static int nth_merge(int fence)
+{
+	struct sync_merge_data merge = { .fd2 = other_fence };
+	int ret = p2p_errno(ioctl(fence, SYNC_IOC_MERGE, &merge));
+
+	return ret ?: close(merge.fence);
+}
+
+static int nth_info(int fence)
+{
+	struct sync_fence_info fences[2];
+	struct sync_file_info info = { .num_fences = 2, .sync_fence_info = (uintptr_t)fences };
+
+	return p2p_errno(ioctl(fence, SYNC_IOC_FILE_INFO, &info));
+}
+
+static int nth_export(int buf)
+{
+	struct dma_buf_export_sync_file export = { .flags = DMA_BUF_SYNC_WRITE };
+	int ret = p2p_errno(ioctl(buf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export));
+
+	return ret ?: close(export.fd);
+}
+
+/* Into a buffer of its own: it must not have room for one more. */
+static int nth_import(int buf)
+{
+	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_READ, .fd = other_fence };
+
+	return p2p_errno(ioctl(buf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import));
+}
+
+static int nth_name(int buf)
+{
+	return p2p_errno(ioctl(buf, DMA_BUF_SET_NAME_B, "a name"));
+}
+
+static int nth_heap(int heap)
+{
+	struct { struct dma_heap_allocation_data data; char more[200]; } large = {
+		.data = { .len = 40 * PAGE, .fd_flags = O_RDWR },
+	};
+	int ret = p2p_errno(ioctl(heap, _IOWR('H', 0, large), &large));
+
+	return ret ?: close(large.data.fd);
+}
+
+static int the_memfd;
+
+static int nth_udmabuf(int dev)
+{
+	struct udmabuf_create create = { .memfd = the_memfd, .size = 4 * PAGE };
+	int fd = p2p_errno(ioctl(dev, UDMABUF_CREATE, &create));
+
+	return fd < 0 ? fd : close(fd);
+}
+
+static int nth_vmap(int buf)
+{
+	int dev = open("/dev/dma-buf-vmap-test", O_RDWR | O_CLOEXEC), ret;
+
+	if (dev < 0)
+		return -errno;
+	ret = p2p_errno(ioctl(dev, DMA_BUF_VMAP, (unsigned long)buf));
+	close(dev);
+	return ret;
+}
+
+static int nth_mmap(int buf)
+{
+	char *map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
+
+	return map == MAP_FAILED ? -errno : munmap(map, 2 * PAGE);
+}
+
+/* Where there are no page tables yet, and two are needed. What fails is tried again. */
+static int nth_touch(int buf)
+{
+	volatile char *map = mmap((void *)(1UL << 40) + (2UL << 20) - 2 * PAGE, 4 * PAGE, PROT_READ | PROT_WRITE,
+				  MAP_SHARED | MAP_FIXED_NOREPLACE, buf, 0);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	map[0] = map[3 * PAGE] = 1;
+	return munmap((void *)map, 4 * PAGE);
+}
+
+static void nth(const char *what, int (*step)(int), int fd)
+{
+	static const char *const setup[][2] = {
+		{ "failslab/ignore-gfp-wait", "N" }, { "fail_page_alloc/ignore-gfp-wait", "N" },
+		{ "fail_page_alloc/ignore-gfp-highmem", "N" }, { "fail_page_alloc/min-order", "0" },
+		{ "failslab/verbose", "0" }, { "fail_page_alloc/verbose", "0" },
+	};
+	char text[32], path[64];
+	int n, ret, left = 0, failed = 0, file;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(setup); i++) {
+		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", setup[i][0]);
+		check(path, p2p_write_file(path, setup[i][1]));
+	}
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(__NR_gettid));
+	file = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
+	check(what, step(fd));
+	for (n = 1; !left && n < 500; n++) {
+		snprintf(text, sizeof(text), "%d", n);
+		expect("a number", pwrite(file, text, strlen(text), 0) > 0);
+		ret = step(fd);
+		memset(text, 0, sizeof(text));
+		expect("what is left of it", pread(file, text, sizeof(text) - 1, 0) > 0);
+		left = atoi(text);
+		expect("none", pwrite(file, "0", 1, 0) == 1);
+		if (ret != -ENOMEM)
+			check(what, ret);
+		failed += ret == -ENOMEM;
+	}
+	close(file);
+	check(what, step(fd));
+	printf("# %s: of %d allocations %d must not fail\n", what, n - 2, failed);
+	expect(what, failed && left);
+}
+
+static void try_nth(void)
+{
+	int system = check("system", p2p_errno(open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC)));
+	int cma = check("cma", p2p_errno(open("/dev/dma_heap/default_cma_region", O_RDONLY | O_CLOEXEC)));
+	int dev = check("udmabuf", p2p_errno(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)));
+	struct dma_heap_allocation_data data = { .len = 40 * PAGE, .fd_flags = O_RDWR };
+	struct udmabuf_create create = { .size = 4 * PAGE };
+	struct dma_buf_import_sync_file import = { .flags = DMA_BUF_SYNC_WRITE };
+	struct sync_merge_data merge = { };
+	int timeline = open_timeline(), other = open_timeline(), a = fence_of(timeline, 1000), buf, i;
+
+	other_fence = fence_of(other, 1000);
+	the_memfd = create.memfd = udmabuf_memfd(4 * PAGE, 0);
+	buf = call("a buffer", dev, UDMABUF_CREATE, &create);
+
+	nth("opening sw_sync", nth_open_timeline, -1);
+	nth("a fence", nth_fence, timeline);
+	nth("merging", nth_merge, a);
+	merge.fd2 = other_fence;
+	call("merging", a, SYNC_IOC_MERGE, &merge);
+	nth("info", nth_info, merge.fence);
+	nth("a name", nth_name, buf);
+	nth("system heap", nth_heap, system);
+	nth("CMA heap", nth_heap, cma);
+	nth("udmabuf", nth_udmabuf, dev);
+	nth("vmap of udmabuf", nth_vmap, buf);
+	nth("mmap of udmabuf", nth_mmap, buf);
+	nth("using udmabuf", nth_touch, buf);
+	for (i = 0; i < 2; i++) {
+		data.fd = 0;
+		call("a buffer", i ? system : cma, DMA_HEAP_IOCTL_ALLOC, &data);
+		nth(i ? "vmap of system heap" : "vmap of CMA heap", nth_vmap, data.fd);
+		nth(i ? "mmap of system heap" : "mmap of CMA heap", nth_mmap, data.fd);
+		close(data.fd);
+	}
+
+	/* Two fences, of two timelines */
+	import.fd = a;
+	call("one fence", buf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
+	nth("exporting one fence", nth_export, buf);
+	import.fd = other_fence;
+	call("two", buf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &import);
+	nth("exporting two fences", nth_export, buf);
+	tick(timeline, 1000), tick(other, 1000);
+	close(a), close(other_fence), close(timeline), close(other), close(merge.fence);
+	close(system), close(cma), close(dev), close(the_memfd), close(buf);
+}
+
+/* A buffer has no fences yet: each time it is another one. */
+static void try_nth_import(void)
+{
+	int timeline = open_timeline(), dev = check("udmabuf", p2p_errno(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)));
+	struct udmabuf_create create = { .memfd = udmabuf_memfd(PAGE, 0), .size = PAGE };
+	char path[64];
+	int file, ret, buf;
+
+	other_fence = fence_of(timeline, 1000);
+	buf = call("a buffer", dev, UDMABUF_CREATE, &create);
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(__NR_gettid));
+	file = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
+	expect("the first", pwrite(file, "1", 1, 0) == 1);
+	ret = nth_import(buf);
+	expect("none", pwrite(file, "0", 1, 0) == 1);
+	expect("room for a fence that is not there", ret == -ENOMEM);
+	check("importing", nth_import(buf));
+	close(file), close(buf), close(dev), close(create.memfd), close(other_fence), close(timeline);
+}
+
+/* Whoever is killed waits for no more memory. */
+static void try_killed(void)
+{
+	struct dma_heap_allocation_data data = { .len = 256UL << 20, .fd_flags = O_RDWR };
+	int heap = check("heap", p2p_errno(open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC)));
+	int pipes[2], pid, status, i;
+	char c = 0;
+
+	for (i = 1; i <= 5; i++) {
+		check("pipe", p2p_errno(pipe(pipes)));
+		pid = check("fork", p2p_errno(fork()));
+		if (!pid) {
+			expect("word", write(pipes[1], &c, 1) == 1);
+			for (;; data.fd = 0)
+				if (!ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data))
+					close(data.fd);
+		}
+		expect("its word", read(pipes[0], &c, 1) == 1);
+		usleep(20000 * i);
+		check("kill", p2p_errno(kill(pid, SIGKILL)));
+		check("wait", p2p_errno(waitpid(pid, &status, 0)));
+		expect("killed", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+		close(pipes[0]), close(pipes[1]);
+	}
+	close(heap);
+}
+
+/* All descriptors are in use. */
+static void try_no_descriptors(void)
+{
+	int heap = check("heap", p2p_errno(open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC)));
+	int dev = check("udmabuf", p2p_errno(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)));
+	struct udmabuf_create create = { .memfd = udmabuf_memfd(PAGE, 0), .size = PAGE };
+	struct dma_heap_allocation_data data = { .len = PAGE, .fd_flags = O_RDWR };
+	struct dma_buf_export_sync_file export = { .flags = DMA_BUF_SYNC_RW };
+	struct sw_sync_create fence = { .value = 2 };
+	struct sync_merge_data merge = { };
+	int timeline = open_timeline(), a = fence_of(timeline, 1), buf;
+	struct rlimit limit, none;
+
+	merge.fd2 = a;
+	buf = call("a buffer", dev, UDMABUF_CREATE, &create);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	try("a fence", -EMFILE, timeline, SW_SYNC_CREATE, &fence);
+	try("merging", -EMFILE, a, SYNC_IOC_MERGE, &merge);
+	try("exporting fences", -EMFILE, buf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &export);
+	try("udmabuf", -EMFILE, dev, UDMABUF_CREATE, &create);
+	try("heap", -EMFILE, heap, DMA_HEAP_IOCTL_ALLOC, &data);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	close(heap), close(dev), close(create.memfd), close(buf), close(a), close(timeline);
 }
 
 int main(void)
@@ -307,6 +712,10 @@ int main(void)
 	try_heap("/dev/dma_heap/system");
 	try_heap("/dev/dma_heap/default_cma_region");
 	try_sync_file();
+	try_no_descriptors();
+	try_killed();
+	try_nth();
+	try_nth_import();
 	puts("result: verified=1");
 	return 0;
 }
