@@ -8,7 +8,9 @@
 
 A line is reached if any kernel reached it. The branches of a line are not the same
 for each kernel: those of the kernel that took most of them count. What is never
-reached has its reason in coverage.table, or fails.
+reached has its reason in coverage.table, or fails. A compiler may have no counter for
+a line, as that of its neighbour is the same: behind a line that is not in every kernel
+which has the file stand those that do have it.
 """
 import base64
 import collections
@@ -59,8 +61,10 @@ class File:
         self.branches = collections.defaultdict(dict)
         self.functions = {}
         self.function_of = {}
+        self.kinds = set()
 
     def add(self, kind, found):
+        self.kinds.add(kind)
         for line in found['lines']:
             nr = line['line_number']
             self.lines[nr] += line['count']
@@ -76,6 +80,10 @@ class File:
         for function in found['functions']:
             key = (function['start_line'], function['end_line'], function['demangled_name'])
             self.functions[key] = self.functions.get(key, 0) + function['execution_count']
+
+    def only_in(self, nr):
+        kinds = set(self.branches[nr])
+        return '' if kinds == self.kinds else f' ({" ".join(map(os.path.basename, sorted(kinds)))})'
 
     def best_branches(self, nr):
         best = max(self.branches[nr].values(), key=lambda c: sum(map(bool, c)), default=[])
@@ -167,7 +175,7 @@ def unreached(tree, files, reasons):
                    row[1] in ('*', function) and (row[2] == '*' or row[2] == text[nr - 1])]
             used.update(why)
             reason = reasons[why[0]][3] if why else 'NOT EXPLAINED'
-            print(f'# {path}:{nr}: {function}: {text[nr - 1]}  [{reason}]')
+            print(f'# {path}:{nr}: {function}: {text[nr - 1]}{files[path].only_in(nr)}  [{reason}]')
             if not why:
                 without.append(f'{path}:{nr}')
     stale = [' | '.join(row[:3]) for n, row in enumerate(reasons) if n not in used]

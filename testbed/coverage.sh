@@ -67,7 +67,7 @@ machines=("heaps|none|1G||cma=64M|dmabuf-heap; shown; sizes; exporters cma-heap 
 	  "calls|none|1536M||cma=64M hugepages=2 dma_heap.mem_accounting=1|echo 1 > /sys/kernel/tracing/events/dma_fence/enable; calls"
 	  "sync|none|512M|||sync_test"
 	  "samples|none|1G|-d ivshmem,qxl||p2p; p2p-test --move; qxl-p2p; qxl-p2p --unplug; lsdmabuf"
-	  "iommu|dma|1G|-d ivshmem,virtio-gpu||vfio-iommufd; exporters udmabuf system-heap cma-heap vgem vfio-pci; p2p-test --move"
+	  "iommu|dma|1G|-d ivshmem,virtio-gpu||p2p-test --move; exporters udmabuf system-heap cma-heap vgem vivid-contig vfio-pci; vfio-iommufd"
 	  "bounce|none|1G||swiotlb=force|bounce; p2p-test"
 	  "kunit|dma|1G||kunit.enable=1|true"
 	  "nth|none|1G||dma_debug=off|p2p-fail-nth")
