@@ -62,15 +62,15 @@ guest() {	# NAME IOMMU MEMORY OPTIONS ARGUMENTS COMMAND
 	echo $? >"$bin/$1.status"
 }
 
-# What is traced are the names of fences, which nothing else asks for when they are new.
-machines=("heaps|none|1G||cma=64M|dmabuf-heap; shown; sizes; exporters cma-heap system-heap udmabuf"
-	  "calls|none|1536M||cma=64M hugepages=2 dma_heap.mem_accounting=1|echo 1 > /sys/kernel/tracing/events/dma_fence/enable; calls"
-	  "sync|none|512M|||sync_test"
+# The longest first. What is traced are the names of fences, which nothing else asks for when they are new.
+machines=("kunit|dma|1G||kunit.enable=1|true"
+	  "nth|none|1G||dma_debug=off|p2p-fail-nth"
 	  "samples|none|1G|-d ivshmem,qxl||p2p; p2p-test --move; qxl-p2p; qxl-p2p --unplug; lsdmabuf"
-	  "iommu|dma|1G|-d ivshmem,virtio-gpu||p2p-test --move; exporters udmabuf system-heap cma-heap vgem vivid-contig vfio-pci; vfio-iommufd"
+	  "iommu|dma|1G|-d ivshmem,virtio-gpu||p2p-test --move; exporters udmabuf system-heap cma-heap vgem vivid-contig; vfio-iommufd"
+	  "heaps|none|1G||cma=64M|dmabuf-heap; shown; sizes; exporters cma-heap system-heap udmabuf"
+	  "calls|none|1536M||cma=64M hugepages=2 dma_heap.mem_accounting=1|echo 1 > /sys/kernel/tracing/events/dma_fence/enable; calls"
 	  "bounce|none|1G||swiotlb=force|bounce; p2p-test"
-	  "kunit|dma|1G||kunit.enable=1|true"
-	  "nth|none|1G||dma_debug=off|p2p-fail-nth")
+	  "sync|none|512M|||timeout 240 sync_test")
 
 # Tests fail in other parts: here they only have to end.
 take_guests() {
