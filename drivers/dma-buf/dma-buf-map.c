@@ -615,8 +615,8 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 static bool dma_buf_build_borrow(struct dma_buf_build *build,
 				 const struct dma_buf_memory *memory)
 {
-	if (memory->walk.kind != DMA_BUF_WALK_RUNS || !build->identity || build->walk.generic ||
-	    build->max_pages < DMA_BUF_RUN_MAX_PAGES)
+	if (memory->walk.kind != DMA_BUF_WALK_RUNS || !build->identity ||
+	    build->walk.generic || build->max_pages < DMA_BUF_RUN_MAX_PAGES)
 		return false;
 
 	build->phys = (struct dma_buf_writer) {

@@ -49,6 +49,7 @@ dma_buf_mem_of_pages(phys_addr_t phys, unsigned long npages)
 	unsigned long first = PHYS_PFN(phys), last = first + npages - 1;
 	enum dma_buf_mem mem = dma_buf_mem_of_pfn(first);
 
+	/* Arrays of single pages are common, and need not be asked more. */
 	return npages == 1 || dma_buf_pfns_alike(first, last) ? mem :
 	       max(mem, dma_buf_mem_of_pfn(last));
 }
@@ -289,7 +290,8 @@ static bool dma_buf_walk_put_rest(struct dma_buf_walk *walk,
 {
 	struct dma_buf_run run = dma_buf_walk_cut(walk, max_pages);
 
-	if (run.npages < walk->rest.npages || !dma_buf_writer_put(phys, run))
+	if (!run.npages || run.npages < walk->rest.npages ||
+	    !dma_buf_writer_put(phys, run))
 		return false;
 
 	walk->rest.npages = 0;
@@ -418,7 +420,7 @@ dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
 int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 		       unsigned long *npages)
 {
-	/* Or no table: they are in the same place. */
+	/* The pointer to a table is checked with this: it is a union. */
 	if (walk->nr && !walk->vecs)
 		return -EINVAL;
 	if (walk->kind == DMA_BUF_WALK_SG)

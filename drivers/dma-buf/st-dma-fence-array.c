@@ -72,6 +72,14 @@ static void mock_called(struct dma_fence *f, struct dma_fence_cb *cb)
 	container_of(cb, struct mock_cb, base)->calls++;
 }
 
+static void signal_all(struct array_test *a)
+{
+	int i;
+
+	for (i = 0; i < NUM_FENCES; i++)
+		dma_fence_signal(a->fences[i]);
+}
+
 static int array_test_init(struct kunit *test)
 {
 	struct dma_fence **fences;
@@ -156,12 +164,10 @@ static void test_looked_at_early(struct kunit *test)
 	struct mock_cb cb = { };
 	unsigned long flags;
 	bool signaled;
-	int i;
 
 	KUNIT_ASSERT_EQ(test, dma_fence_add_callback(f, &cb.base, mock_called), 0);
 	local_irq_save(flags);
-	for (i = 0; i < NUM_FENCES; i++)
-		dma_fence_signal(a->fences[i]);
+	signal_all(a);
 	signaled = dma_fence_is_signaled(f);
 	local_irq_restore(flags);
 
@@ -191,11 +197,8 @@ static void test_all_before(struct kunit *test)
 	struct array_test *a = test->priv;
 	struct dma_fence *f = &a->array->base;
 	struct mock_cb cb = { };
-	int i;
 
-	for (i = 0; i < NUM_FENCES; i++)
-		dma_fence_signal(a->fences[i]);
-
+	signal_all(a);
 	KUNIT_EXPECT_EQ(test, dma_fence_add_callback(f, &cb.base, mock_called),
 			-ENOENT);
 	KUNIT_EXPECT_TRUE(test, dma_fence_test_signaled_flag(f));
@@ -236,11 +239,9 @@ static void test_error_before(struct kunit *test)
 {
 	struct array_test *a = test->priv;
 	struct dma_fence *f = &a->array->base;
-	int i;
 
 	dma_fence_set_error(a->fences[1], -EIO);
-	for (i = 0; i < NUM_FENCES; i++)
-		dma_fence_signal(a->fences[i]);
+	signal_all(a);
 	dma_fence_enable_signaling(f);
 
 	KUNIT_EXPECT_EQ(test, dma_fence_get_status(f), -EIO);

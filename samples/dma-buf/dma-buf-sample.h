@@ -149,8 +149,9 @@ struct dma_buf_edu_info {
  *
  * The DMA engine of the device copies memory of the caller. Needs no attachment.
  * Errors: -EINVAL for a bad argument or if the two overlap, -EFAULT if one of them is
- * not there, -EREMOTEIO if the device does not reach the memory, -EIO if it does not
- * answer, and a part may have been written then.
+ * not there, -EREMOTEIO or -ENOMEM if the device does not reach the memory or does not
+ * see what is in the caches, -EIO if it does not answer, and a part may have been
+ * written then.
  */
 struct dma_buf_edu_copy {
 	__u64 from;

@@ -15,9 +15,6 @@
 /* Pages that are pinned at a time. The list of all of them needs no array. */
 #define EDU_BATCH	16UL
 
-/* How much fits into the device at a time */
-#define EDU_PIECE	((u32)DMA_BUF_EDU_MAX_LEN)
-
 /**
  * struct edu_memory - some memory of a process
  * @own: its pages
@@ -77,7 +74,16 @@ static int edu_get_user(struct edu_device *edu, struct edu_memory *memory,
 	/* Nothing was attached: it is just for this device. */
 	struct dma_buf_attachment attach = { .dev = &edu->pdev->dev };
 	struct dma_buf_list *list;
+	unsigned long attrs = 0;
 	int ret;
+
+	/*
+	 * Whole pages are mapped. If the end of a DMA wrote back a bounce buffer, or
+	 * dropped what is in a cache, what the process wrote meanwhile next to its
+	 * memory would be lost.
+	 */
+	if (write)
+		attrs |= DMA_ATTR_REQUIRE_COHERENT;
 
 	*memory = (struct edu_memory) { .skip = offset_in_page(addr) };
 	memory->own = dma_buf_own_alloc();
@@ -89,7 +95,8 @@ static int edu_get_user(struct edu_device *edu, struct edu_memory *memory,
 		goto err_put;
 
 	list = dma_buf_list_from_own(&attach, memory->own,
-				     write ? DMA_FROM_DEVICE : DMA_TO_DEVICE, 0);
+				     write ? DMA_FROM_DEVICE : DMA_TO_DEVICE,
+				     attrs);
 	if (IS_ERR(list)) {
 		ret = PTR_ERR(list);
 		goto err_put;
@@ -110,7 +117,7 @@ static int edu_copy(struct edu_device *edu, const struct edu_memory *from,
 	int ret;
 
 	for (done = 0; done < len; done += n) {
-		n = min(len - done, EDU_PIECE);
+		n = min(len - done, DMA_BUF_EDU_MAX_LEN);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		ret = edu_transfer(edu, from->list, from->skip + done, n, false);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the kernel counts and a test can compare: dma-bufs, and what of an IOMMU
- * is in use; and the exporters that every machine has
+ * is in use; and allocations that fail when a test wants it
  */
 #ifndef P2P_DEBUG_H
 #define P2P_DEBUG_H
+
+#include <sys/syscall.h>
 
 #include "p2p.h"
 
@@ -81,6 +83,50 @@ static inline long p2p_count_iovas(void)
 			sum += strtol(line, NULL, 10);
 	}
 	return sum;
+}
+
+/* Any allocation of a task may fail, see p2p_nth_set(). False if the kernel cannot. */
+static inline bool p2p_faults_set_up(void)
+{
+	if (p2p_write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
+	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") ||
+	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N") ||
+	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0"))
+		return false;
+	p2p_write_file("/sys/kernel/debug/failslab/verbose", "0");
+	p2p_write_file("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	return true;
+}
+
+/* Returns what the functions below want, or a negative errno. */
+static inline int p2p_nth_open(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth",
+		 syscall(__NR_gettid));
+	return p2p_errno(open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* The nth allocation of this task from now on fails, or none with zero. */
+static inline void p2p_nth_set(int nth_fd, unsigned int nth)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%u", nth);
+
+	if (pwrite(nth_fd, text, len, 0) != len)
+		abort();
+}
+
+/* True if the nth allocation was reached. Disarms it otherwise. */
+static inline bool p2p_nth_reached(int nth_fd)
+{
+	char text[16] = "";
+
+	if (pread(nth_fd, text, sizeof(text) - 1, 0) <= 0)
+		abort();
+	p2p_nth_set(nth_fd, 0);
+	return !atoi(text);
 }
 
 #endif

@@ -15,7 +15,6 @@
 #define _GNU_SOURCE
 
 #include <sched.h>
-#include <sys/syscall.h>
 
 #include "p2p-debug.h"
 #include "../kselftest_harness.h"
@@ -32,39 +31,14 @@ static __attribute__((constructor)) void set_up_faults(void)
 {
 	cpu_set_t cpus;
 
-	if (p2p_write_file("/sys/kernel/debug/failslab/ignore-gfp-wait", "N") ||
-	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N") ||
-	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N") ||
-	    p2p_write_file("/sys/kernel/debug/fail_page_alloc/min-order", "0"))
+	if (!p2p_faults_set_up())
 		return;
-	p2p_write_file("/sys/kernel/debug/failslab/verbose", "0");
-	p2p_write_file("/sys/kernel/debug/fail_page_alloc/verbose", "0");
 	/* Each CPU keeps IOVAs for the next user. */
 	CPU_ZERO(&cpus);
 	CPU_SET(0, &cpus);
 	sched_setaffinity(0, sizeof(cpus), &cpus);
 	have_faults = true;
 	p2p_iommu_watch();
-}
-
-static void nth_set(unsigned int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%u", nth);
-
-	if (pwrite(nth_fd, text, len, 0) != len)
-		abort();
-}
-
-/* True if the nth allocation was reached. Disarms it otherwise. */
-static bool nth_reached(void)
-{
-	char text[16] = "";
-
-	if (pread(nth_fd, text, sizeof(text) - 1, 0) <= 0)
-		abort();
-	nth_set(0);
-	return !atoi(text);
 }
 
 /*
@@ -86,8 +60,6 @@ FIXTURE(nth) {
 
 FIXTURE_SETUP(nth)
 {
-	char path[64];
-
 	self->buf = -1;
 	self->map = MAP_FAILED;
 	if (!have_faults)
@@ -97,9 +69,7 @@ FIXTURE_SETUP(nth)
 	if (p2p_open(&self->bar, BAR_NODES) < 0 ||
 	    p2p_open(&self->edu, EDU_NODES) < 0)
 		SKIP(return, "no " BAR_NODES "* or " EDU_NODES "*");
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth",
-		 syscall(__NR_gettid));
-	nth_fd = open(path, O_RDWR | O_CLOEXEC);
+	nth_fd = p2p_nth_open();
 	ASSERT_GE(nth_fd, 0);
 }
 
@@ -156,9 +126,9 @@ FIXTURE_TEARDOWN(nth)
 		bool hit;						\
 									\
 		before;							\
-		nth_set(sweep.n);					\
+		p2p_nth_set(nth_fd, sweep.n);				\
 		ret = (call);						\
-		hit = nth_reached() && sweep.n;				\
+		hit = p2p_nth_reached(nth_fd) && sweep.n;		\
 		after;							\
 		if (ret >= 0) {						\
 			sweep.absorbed += hit;				\
