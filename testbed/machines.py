@@ -25,9 +25,10 @@ COLUMNS = ('limit', 'slept', 'arch', 'pages', 'endian', 'passed', 'failed', 'ski
            'for-device', 'for-cpu', 'pixels')
 TESTS = TOP + '/build/linux/tools/testing/selftests/'
 PROGRAMS = [f'{HERE}/guest/{name}.c' for name in ('machine', 'syncs', 'insmod', 'scanout')]
-XEN = [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')]
 PROGRAMS += [f'{TESTS}dmabuf-heaps/bounce.c']
-LIMITS = [f'{HERE}/guest/{name}.c' for name in ('limits', 'sleeps')]
+# For one kernel only
+EXTRA = {'xen': [f'{HERE}/guest/{name}' for name in ('scatter', 'scattered.c', 'gntdev.c')],
+         'limits': [f'{HERE}/guest/{name}.c' for name in ('limits', 'sleeps')]}
 BAR = [f'{TESTS}dmabuf-heaps/{name}.c' for name in ('p2p-test', 'p2p')]
 KUNIT = re.compile(r'.*Testing complete.*')
 
@@ -120,7 +121,7 @@ def make_initramfs(kernel, options):
         die(f'no {build}/{image}: run testbed/kernel.sh {kernel} first')
     initramfs = f'{options.log}/{kernel}.gz'
     command = [f'{HERE}/guest/mkinitramfs.sh', '-b', build, '-o', initramfs, *PROGRAMS,
-               *glob.glob(f'{build}/allow-bridge/*.ko'), *(XEN if kernel == 'xen' else LIMITS if kernel == 'limits' else ())]
+               *glob.glob(f'{build}/allow-bridge/*.ko'), *EXTRA.get(kernel, ())]
     with open(f'{build}/.config', encoding='utf-8') as config:
         command += BAR if 'CONFIG_SAMPLE_DMA_BUF_BAR=y' in config.read() else []
     if cross:

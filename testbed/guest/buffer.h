@@ -19,19 +19,25 @@ struct buffer {
 /* What buffer_fill() wrote last, and room for what is read */
 static char want[MAX_SIZE], got[MAX_SIZE];
 
-/* "udmabuf" is scattered, all else is from the system heap. */
-static inline struct buffer export(const char *name)
+/* "udmabuf" is scattered, all else is a heap of that name. */
+static inline struct buffer export_sized(const char *name, size_t size)
 {
-	struct buffer buf = { .size = MAX_SIZE };
+	struct buffer buf = { .size = size };
 
 	if (!strcmp(name, "udmabuf"))
 		buf.fd = export_scattered(buf.size);
 	else
-		buf.fd = check(name, heap_alloc("system", buf.size));
+		buf.fd = check(name, heap_alloc(name, buf.size));
 	buf.map = mmap(NULL, buf.size, PROT_READ | PROT_WRITE, MAP_SHARED, buf.fd, 0);
 	if (buf.map == MAP_FAILED)
 		die("mapping the buffer", -errno);
 	return buf;
+}
+
+/* "udmabuf" is scattered, all else is from the system heap. */
+static inline struct buffer export(const char *name)
+{
+	return export_sized(strcmp(name, "udmabuf") ? "system" : name, MAX_SIZE);
 }
 
 static inline void buffer_close(struct buffer *buf)

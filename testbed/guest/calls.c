@@ -10,11 +10,11 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
 #include "guest.h"
+#include "../../tools/testing/selftests/dmabuf-heaps/p2p-debug.h"
 
 #include <linux/sync_file.h>
 
@@ -549,30 +549,15 @@ static int nth_touch(int buf)
 
 static void nth(const char *what, int (*step)(int), int fd)
 {
-	static const char *const setup[][2] = {
-		{ "failslab/ignore-gfp-wait", "N" }, { "fail_page_alloc/ignore-gfp-wait", "N" },
-		{ "fail_page_alloc/ignore-gfp-highmem", "N" }, { "fail_page_alloc/min-order", "0" },
-		{ "failslab/verbose", "0" }, { "fail_page_alloc/verbose", "0" },
-	};
-	char text[32], path[64];
-	int n, ret, left = 0, failed = 0, file;
-	size_t i;
+	int n, ret, failed = 0, file = check("fail-nth", p2p_nth_open());
+	bool reached = true;
 
-	for (i = 0; i < ARRAY_SIZE(setup); i++) {
-		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", setup[i][0]);
-		check(path, p2p_write_file(path, setup[i][1]));
-	}
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(__NR_gettid));
-	file = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
+	expect("faults", p2p_faults_set_up());
 	check(what, step(fd));
-	for (n = 1; !left && n < 500; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		expect("a number", pwrite(file, text, strlen(text), 0) > 0);
+	for (n = 1; reached && n < 500; n++) {
+		p2p_nth_set(file, n);
 		ret = step(fd);
-		memset(text, 0, sizeof(text));
-		expect("what is left of it", pread(file, text, sizeof(text) - 1, 0) > 0);
-		left = atoi(text);
-		expect("none", pwrite(file, "0", 1, 0) == 1);
+		reached = p2p_nth_reached(file);
 		if (ret != -ENOMEM)
 			check(what, ret);
 		failed += ret == -ENOMEM;
@@ -580,7 +565,7 @@ static void nth(const char *what, int (*step)(int), int fd)
 	close(file);
 	check(what, step(fd));
 	printf("# %s: of %d allocations %d must not fail\n", what, n - 2, failed);
-	expect(what, failed && left);
+	expect(what, failed && !reached);
 }
 
 static void try_nth(void)
@@ -636,16 +621,13 @@ static void try_nth_import(void)
 {
 	int timeline = open_timeline(), dev = check("udmabuf", p2p_errno(open("/dev/udmabuf", O_RDWR | O_CLOEXEC)));
 	struct udmabuf_create create = { .memfd = udmabuf_memfd(PAGE, 0), .size = PAGE };
-	char path[64];
-	int file, ret, buf;
+	int file = check("fail-nth", p2p_nth_open()), ret, buf;
 
 	other_fence = fence_of(timeline, 1000);
 	buf = call("a buffer", dev, UDMABUF_CREATE, &create);
-	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(__NR_gettid));
-	file = check(path, p2p_errno(open(path, O_RDWR | O_CLOEXEC)));
-	expect("the first", pwrite(file, "1", 1, 0) == 1);
+	p2p_nth_set(file, 1);
 	ret = nth_import(buf);
-	expect("none", pwrite(file, "0", 1, 0) == 1);
+	p2p_nth_set(file, 0);
 	expect("room for a fence that is not there", ret == -ENOMEM);
 	check("importing", nth_import(buf));
 	close(file), close(buf), close(dev), close(create.memfd), close(other_fence), close(timeline);

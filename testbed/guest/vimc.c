@@ -8,7 +8,7 @@
  * top. So what it captures into memory of its own is what has to be in the dma-buf.
  */
 #define _GNU_SOURCE
-#include "guest.h"
+#include "buffer.h"
 
 #include <linux/media-bus-format.h>
 #include <linux/v4l2-subdev.h>
@@ -18,7 +18,7 @@
 
 static int video;
 static size_t size, skip;
-static char *want;
+static char *own;
 
 /* Opens the node of that name: NODE0, NODE1, ... */
 static int node_open(const char *node, const char *want_name)
@@ -74,40 +74,36 @@ static void capture_own(void)
 		die("mapping a frame", -errno);
 	check("queueing", video_ioctl(VIDIOC_QBUF, &buf));
 	capture(&buf);
-	want = malloc(size);
-	memcpy(want, map, size);
+	own = malloc(size);
+	memcpy(own, map, size);
 	munmap(map, buf.length);
 	request(V4L2_MEMORY_MMAP, 0);
-	expect("the frame is not blank", memcmp(want + skip, want + skip + 1, size - skip - 1));
+	expect("the frame is not blank", memcmp(own + skip, own + skip + 1, size - skip - 1));
 }
 
 static void import(const char *name)
 {
-	size_t len = (size + PAGE - 1) / PAGE * PAGE;
-	int fd = strcmp(name, "udmabuf") ? check(name, heap_alloc(name, len)) : export_scattered(len);
-	struct v4l2_buffer buf = { .type = TYPE, .memory = V4L2_MEMORY_DMABUF, .m.fd = fd };
-	char *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	char *blank = calloc(1, len), *got = malloc(len), text[4096];
+	struct buffer buf = export_sized(name, (size + PAGE - 1) / PAGE * PAGE);
+	struct v4l2_buffer queue = { .type = TYPE, .memory = V4L2_MEMORY_DMABUF, .m.fd = buf.fd };
+	char *blank = calloc(1, buf.size), *frame = malloc(buf.size);
 	int ret;
 
-	check("blanking", cpu_write(fd, map, blank, len));
+	check("blanking", cpu_write(buf.fd, buf.map, blank, buf.size));
 	request(V4L2_MEMORY_DMABUF, 1);
-	ret = video_ioctl(VIDIOC_QBUF, &buf);
+	ret = video_ioctl(VIDIOC_QBUF, &queue);
 	if (ret) {
 		printf("result: exporter=%s importer=vimc error=%s verified=none\n", name, strerrorname_np(-ret));
 	} else {
-		capture(&buf);
-		check("reading", cpu_read(fd, map, got, len));
-		expect("the frame is in the buffer", !memcmp(want + skip, got + skip, size - skip));
+		capture(&queue);
+		check("reading", cpu_read(buf.fd, buf.map, frame, buf.size));
+		expect("the frame is in the buffer", !memcmp(own + skip, frame + skip, size - skip));
 		printf("result: exporter=%s importer=vimc verified=%zu\n", name, size - skip);
 	}
 	request(V4L2_MEMORY_DMABUF, 0);
-	check("fdinfo", p2p_fdinfo(fd, text, sizeof(text)));
-	expect("nothing is attached", !strstr(text, "\nattach:"));
-	munmap(map, len);
-	close(fd);
+	expect("nothing is attached", !attached(&buf));
+	buffer_close(&buf);
 	free(blank);
-	free(got);
+	free(frame);
 }
 
 /* All that is behind the sensor takes nothing else. */
