@@ -174,8 +174,8 @@ static void bench_distances(struct bench_pairs *b)
 	for (i = 0; i < b->n; i++)
 		for (j = 0; j < b->n; j++)
 			if (i != j &&
-			    pci_p2pdma_distance(bench_devs[i],
-						&bench_devs[j]->dev, false) >= 0)
+			    dma_buf_hw_p2p_distance(bench_devs[i],
+						    &bench_devs[j]->dev) >= 0)
 				reached++;
 	t = ktime_get_ns() - t;
 	pr_info("dma-buf-bench: attach distance %u %u %u %llu 0\n", b->n,

@@ -54,7 +54,7 @@ static int edu_pin_user(struct edu_memory *memory, u64 addr, u32 len, bool write
 	return 0;
 }
 
-static void edu_put_user(struct edu_memory *memory, bool write)
+static void edu_free_user(struct edu_memory *memory, bool write)
 {
 	struct dma_buf_cursor cursor;
 	struct dma_buf_chunk chunk;
@@ -68,7 +68,7 @@ static void edu_put_user(struct edu_memory *memory, bool write)
 	dma_buf_own_free(memory->own);
 }
 
-static int edu_get_user(struct edu_device *edu, struct edu_memory *memory,
+static int edu_map_user(struct edu_device *edu, struct edu_memory *memory,
 			u64 addr, u32 len, bool write)
 {
 	/* Nothing was attached: it is just for this device. */
@@ -92,20 +92,20 @@ static int edu_get_user(struct edu_device *edu, struct edu_memory *memory,
 
 	ret = edu_pin_user(memory, addr, len, write);
 	if (ret)
-		goto err_put;
+		goto err_free;
 
 	list = dma_buf_list_from_own(&attach, memory->own,
 				     write ? DMA_FROM_DEVICE : DMA_TO_DEVICE,
 				     attrs);
 	if (IS_ERR(list)) {
 		ret = PTR_ERR(list);
-		goto err_put;
+		goto err_free;
 	}
 	memory->list = list;
 	return 0;
 
-err_put:
-	edu_put_user(memory, false);
+err_free:
+	edu_free_user(memory, false);
 	return ret;
 }
 
@@ -154,16 +154,16 @@ int edu_ioctl_copy(struct edu_device *edu, void __user *uarg)
 	if (arg.from < arg.to + arg.len && arg.to < arg.from + arg.len)
 		return -EINVAL;
 
-	ret = edu_get_user(edu, &from, arg.from, arg.len, false);
+	ret = edu_map_user(edu, &from, arg.from, arg.len, false);
 	if (ret)
 		return ret;
-	ret = edu_get_user(edu, &to, arg.to, arg.len, true);
+	ret = edu_map_user(edu, &to, arg.to, arg.len, true);
 	if (ret)
 		goto out_put_from;
 
 	ret = edu_copy(edu, &from, &to, arg.len);
-	edu_put_user(&to, true);
+	edu_free_user(&to, true);
 out_put_from:
-	edu_put_user(&from, false);
+	edu_free_user(&from, false);
 	return ret;
 }
