@@ -22,10 +22,14 @@
  */
 struct dma_buf_own *dma_buf_own_alloc(void)
 {
-	struct dma_buf_own *own = kzalloc_obj(*own);
+	/* A process may register many single pages: set what is read, no more. */
+	struct dma_buf_own *own = kmalloc_obj(*own);
 
-	if (own)
-		dma_buf_writer_init(&own->runs, own->one, ARRAY_SIZE(own->one), 0);
+	if (!own)
+		return NULL;
+	dma_buf_writer_init(&own->runs, own->one, ARRAY_SIZE(own->one), 0);
+	own->last.npages = 0;
+	own->generic = false;
 	return own;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_own_alloc, "DMA_BUF");
@@ -80,32 +84,11 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_own_npages, "DMA_BUF");
 void dma_buf_own_start(struct dma_buf_cursor *cursor,
 		       const struct dma_buf_own *own)
 {
-	*cursor = (struct dma_buf_cursor) {
-		.next = own->runs.first,
-		.left = own->runs.npages,
-	};
+	cursor->next = own->runs.first;
+	cursor->offset = 0;
+	cursor->left = own->runs.npages;
 }
 EXPORT_SYMBOL_NS_GPL(dma_buf_own_start, "DMA_BUF");
-
-/**
- * dma_buf_own_next - step to the next pages that are contiguous
- * @cursor: cursor that dma_buf_own_start() set up
- *
- * Context: Any, as long as nothing is added.
- * Return: The first page of them, which is followed by the others in the memmap, and
- * their number. There is no DMA address. The number is zero at the end.
- */
-struct dma_buf_chunk dma_buf_own_next(struct dma_buf_cursor *cursor)
-{
-	struct dma_buf_chunk chunk = { };
-
-	if (dma_buf_cursor_step(cursor)) {
-		chunk.page = phys_to_page(cursor->addr);
-		chunk.npages = (cursor->end - cursor->addr) >> PAGE_SHIFT;
-	}
-	return chunk;
-}
-EXPORT_SYMBOL_NS_GPL(dma_buf_own_next, "DMA_BUF");
 
 /**
  * dma_buf_own_free - free what dma_buf_own_alloc() returned

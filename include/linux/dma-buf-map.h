@@ -10,6 +10,8 @@
 #include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm_types.h>
+#include <linux/mmzone.h>
+#include <linux/pfn.h>
 #include <linux/types.h>
 #include <uapi/linux/dma-buf.h>
 
@@ -392,7 +394,26 @@ int dma_buf_own_add(struct dma_buf_own *own, struct page *const *pages,
 unsigned long dma_buf_own_npages(const struct dma_buf_own *own);
 void dma_buf_own_start(struct dma_buf_cursor *cursor,
 		       const struct dma_buf_own *own);
-struct dma_buf_chunk dma_buf_own_next(struct dma_buf_cursor *cursor);
 void dma_buf_own_free(struct dma_buf_own *own);
+
+/**
+ * dma_buf_own_next - step to the next pages that are contiguous
+ * @cursor: cursor that dma_buf_own_start() set up
+ *
+ * Context: Any, as long as nothing is added.
+ * Return: The first page of them, which is followed by the others in the memmap, and
+ * their number. There is no DMA address. The number is zero at the end.
+ */
+static inline struct dma_buf_chunk
+dma_buf_own_next(struct dma_buf_cursor *cursor)
+{
+	struct dma_buf_chunk chunk = { };
+
+	if (dma_buf_cursor_step(cursor)) {
+		chunk.page = pfn_to_page(PHYS_PFN(cursor->addr));
+		chunk.npages = (cursor->end - cursor->addr) >> PAGE_SHIFT;
+	}
+	return chunk;
+}
 
 #endif
