@@ -63,15 +63,17 @@ for kernel in "${kernels[@]}"; do
 	done
 done
 
-# costs DEVICE KERNEL
+# costs DEVICE KERNEL: memory, median of registering, its spread, the same of deregistering
 costs() {
-	sed -n 's/.*rdma: \(.*\) register \([0-9]*\) deregister \([0-9]*\).*/\1 \2 \3/p' "$LOG/$2-$1.log"
+	sed -n 's/.*rdma: \(.*\) register \(.*\) deregister \(.*\)/\1 \2 \3/p' "$LOG/$2-$1.log" | tr -d '\r' | sort
 }
 if [ -n "${RDMA_BASE-}" ]; then
-	printf '# %-8s %-8s %22s %22s\n' device memory register deregister
+	echo "# instructions, base and patched: the median of 33 and how far the middle half spreads"
+	printf '# %-4s %-7s %30s %28s %8s\n' on memory register deregister both
 	for device in rxe siw; do
-		join <(costs $device rdma-base | sort) <(costs $device rdma | sort) |
-			awk -v d=$device '{ printf "# %-8s %-8s %9d %6d %5.2fx %9d %6d %5.2fx\n", d, $1, $2, $4, $2 / $4, $3, $5, $3 / $5 }'
+		join <(costs $device rdma-base) <(costs $device rdma) | awk -v d=$device '{
+			printf "# %-4s %-7s %9d ±%-4d %7d ±%-4d %5.3f", d, $1, $2, $3, $6, $7, $2 / $6
+			printf "  %7d ±%-4d %7d ±%-4d %5.3f  %5.3f\n", $4, $5, $8, $9, $4 / $8, ($2 + $4) / ($6 + $8) }'
 	done
 fi
 totals
