@@ -9,9 +9,7 @@
 #include <linux/dma-direction.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
-#include <linux/mm_types.h>
-#include <linux/mmzone.h>
-#include <linux/pfn.h>
+#include <linux/mm.h>
 #include <linux/types.h>
 #include <uapi/linux/dma-buf.h>
 
