@@ -63,20 +63,20 @@ else
 	not_ok "model: a limit: ${said:-it did not end}: is this no longer so? See $LOG/prove-limit.log"
 fi
 
-while IFS='|' read -r name flags expect text; do
+while IFS=';' read -r name flags expect text; do
 	planted "$name" "$flags" "$expect" "$text"
 done <<'END'
-REMAP||assertion violated ( !(in_bar)|| !(removed))|mapping again after remove()
-NO_WAKE||invalid end state|unmapping wakes nobody
-NO_WAIT||assertion violated  !(reported)|remove() does not wait
-NOT_REPORTED|-DHANG|assertion violated (((in_mappings[0]&&peer[0])+(in_mappings[1]&&peer[1]))<=reported)|remove() does not report who is left
-WAIT_LOCKED||invalid end state|waiting for importers with the reservation lock
-PUT_LOCKED||invalid end state|the last reference dropped under the lock of release()
-LATE_UNMAP||invalid end state|an importer forgets that it was told
-STALE_FILE||assertion violated (file_refs>0)|dmabuf->file stays when the file is gone
-DETACH||assertion violated (state[i]==1)|detaching what is mapped
-TIMEOUT|-DHANG|assertion violated (ticks<=3)|each wait has all of the time
-NO_FENCE||assertion violated (peer[i]==in_bar)|a move does not wait for fences
+REMAP;;assertion violated ( !(in_bar)|| !(removed));mapping again after remove()
+NO_WAKE;;invalid end state;unmapping wakes nobody
+NO_WAIT;;assertion violated  !(reported);remove() does not wait
+NOT_REPORTED;-DHANG;assertion violated (((in_mappings[0]&&peer[0])+(in_mappings[1]&&peer[1]))<=reported);remove() does not report who is left
+WAIT_LOCKED;;invalid end state;waiting for importers with the reservation lock
+PUT_LOCKED;;invalid end state;the last reference dropped under the lock of release()
+LATE_UNMAP;;invalid end state;an importer forgets that it was told
+STALE_FILE;;assertion violated (file_refs>0);dmabuf->file stays when the file is gone
+DETACH;;assertion violated (state[i]==1);detaching what is mapped
+TIMEOUT;-DHANG;assertion violated (ticks<=3);each wait has all of the time
+NO_FENCE;;assertion violated (peer[i]==in_bar);a move does not wait for fences
 END
 if model FREE_FIRST -DBUG_FREE_FIRST "errors: 0" || [[ $said != *nr_lists* ]]; then
 	not_ok "model, planted: the list is freed first, then forgotten: ${said:-it did not end}"
