@@ -31,6 +31,7 @@
 #:   RDMA_BASE=1   for rdma: what registering memory costs, compared with the base
 #:   MACHINE=names for machines: only these, of testbed/machines.table
 #:   SUITES=names  for suites: only these, such as "iommufd sync"
+#:   IGT=dir       for suites: a built checkout of igt-gpu-tools, for one suite more
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
 targets := demo machines test kunit importers kunit-qemu selftest matrix objects tools cocci rollout test-series soak fuzz prove coverage suites rdma rust bench check-series tree series import setup clean help

@@ -3,8 +3,8 @@
 """suites.py LOGS SUITE... - compare what tests said on the base and on the patched kernel.
 
 Reads LOGS/suites-SUITE-base.log and -patched.log: TAP, nested as KUnit has it, and the
-lines of v4l2-compliance. What passes on the base has to pass on the patched kernel, and
-there must be something that does.
+lines of v4l2-compliance and of IGT. What passes on the base has to pass on the patched
+kernel, and there must be something that does.
 """
 import re
 import sys
@@ -13,6 +13,8 @@ RESULT = re.compile(r'( *)(not )?ok \d+ *(?:- )?(.*)')
 SUBTEST = re.compile(r'( *)# Subtest: (.*)')
 SECTION = re.compile(r'# suite: (.*)|Test (?:in|out)put \d+|[A-Z]\w+ ioctls.*:|# Testing heap: (.*)')
 COMPLIANCE = re.compile(r'\ttest (.*): (OK|FAIL)\b(.*)')
+IGT = re.compile(r'Starting subtest: (.*)|(Dynamic s|S)ubtest (.*): ([A-Z]+) \([\d.]+s\)')
+IDLE = re.compile(r'testbed: (\S+) has skipped all of its tests')
 VERDICT = re.compile(r'testbed: (?:verdict (pass|fail: .*)|no verdict.*)')
 KERNEL = 'no complaint of the kernel'
 # Why what the base fails passes: a pattern of suite and test
@@ -63,10 +65,24 @@ def read(path):
             elif match := COMPLIANCE.match(line):
                 result = 'fail' if match[2] == 'FAIL' else 'skip' if 'Not Supported' in match[3] else 'pass'
                 add(': '.join(section + [clean(match[1])]), result)
+            elif match := IGT.match(line):
+                if match[1] or match[2] == 'S':
+                    section = section[:1]
+                if match[1]:
+                    section.append(match[1])
+                else:
+                    result = {'SUCCESS': 'pass', 'SKIP': 'skip'}.get(match[4], 'fail')
+                    add(': '.join(section + [match[3]]), result)
             elif match := SECTION.match(line):
                 name = match[1] or match[2]
                 section = [name] if name else section[:1] + [line.strip(' \t:')]
     return results, ended
+
+
+def idle(path):
+    """Returns what guest/igt says has tested nothing."""
+    with open(path, encoding='utf-8', errors='replace') as log:
+        return [match[1] for match in map(IDLE.match, log) if match]
 
 
 def count(results):
@@ -88,8 +104,10 @@ def main():
         for name in different:
             reason = ''.join(f' ({why})' for test, why in REASONS.items() if re.fullmatch(test, f'{suite}: {name}'))
             lines.append(f'# {suite}: {name}: base {base.get(name, "-")}, patched {patched.get(name, "-")}{reason}')
-        good = ran and ended and patched_ended and not worse
-        why = '' if good else f': {len(worse)} lost' if worse else ': passed nothing' if not ran else ': a guest has not ended'
+        skipped = idle(f'{logs}/suites-{suite}-base.log')
+        good = ran and ended and patched_ended and not worse and not skipped
+        why = '' if good else f': {len(worse)} lost' if worse else ': passed nothing' if not ran else \
+            f': nothing of {", ".join(skipped)}' if skipped else ': a guest has not ended'
         failed += not good
         lines.append(f'{"ok" if good else "not ok"} {number} - {suite}{why}')
     widths = [max(map(len, column)) for column in zip(*rows)]

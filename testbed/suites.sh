@@ -3,7 +3,7 @@
 #
 # Tests that others wrote, each with the kernel of the base and with the patched one,
 # of the same configuration. What the base passes has to pass.
-# SUITES="iommufd sync" takes only these.
+# SUITES="iommufd sync" takes only these, IGT=DIR those of IGT, from where it was built.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +15,12 @@ bin=$BUILD/suites old=$BUILD/suites/linux
 # good for the patched tree as well, where that is the same.
 declare -A tree=([base]=$old [patched]=$TREE) at=([base]=$BUILD/suites [patched]=$BUILD)
 
-# Suite, memory, kernel arguments, and the command of the guest; KUnit is under UML.
+# Of IGT, what needs no GPU but the emulated one
+igt_tests=(vgem_basic vgem_slow dmabuf_sync_file sw_sync kms_prime syncobj_basic syncobj_timeline syncobj_wait)
+igt_url=https://gitlab.freedesktop.org/drm/igt-gpu-tools
+
+# Suite, memory, kernel arguments, the command of the guest, and devices other than the
+# usual; KUnit is under UML.
 vivid="modprobe vivid no_error_inj=1 n_devs=2 node_types=0x101,0x101"
 all=("iommufd|2G|hugepages=64|iommufd"
      "iommufd_fail_nth|1G|hugepages=16|iommufd_fail_nth"
@@ -24,6 +29,7 @@ all=("iommufd|2G|hugepages=64|iommufd"
      "sync|512M||sync_test"
      "vivid-vmalloc|1G|cma=128M|$vivid allocators=0,0 && compliance"
      "vivid-contig|1G|cma=128M|$vivid allocators=1,1 && compliance"
+     "igt|1G||modprobe vkms && modprobe vgem && igt ${igt_tests[*]}|virtio-gpu"
      "kunit")
 
 # Those that the series extends are the base's on both kernels.
@@ -39,7 +45,8 @@ compile() {	# base|patched
 		"${cc[@]}" -o "$out/sync_test" "$old/$tests"/sync/*.c &&
 		"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$out/initramfs.gz" \
 			"$out"/{iommufd,iommufd_fail_nth,dmabuf-heap,udmabuf,sync_test} \
-			"$(command -v v4l2-compliance)" "$TOP/testbed/guest/compliance"
+			"$(command -v v4l2-compliance)" "$TOP/testbed/guest/compliance" \
+			"${igt[@]}" "$TOP/testbed/guest/igt"
 }
 
 # DRM and TTM, with the base's choice of tests
@@ -49,20 +56,35 @@ build_kunit() {	# base|patched
 		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc"
 }
 
-guest() {	# NAME base|patched MEMORY ARGUMENTS COMMAND
+guest() {	# NAME base|patched MEMORY ARGUMENTS COMMAND [DEVICES]
 	local log=$LOG/suites-$1.log
 	if [ $# -gt 2 ]; then
 		"$TOP/testbed/qemu.sh" -k "${at[$2]}/kernel-suites/arch/x86/boot/bzImage" -i "$bin/$2/initramfs.gz" \
-			-n 2 -g "$3" -s 900 -a "$4" -r "$5" -l "$log" >/dev/null 2>&1
+			-n 2 -g "$3" -s 900 -a "$4" -r "$5" -d "${6:-ivshmem}" -l "$log" >/dev/null 2>&1
 	elif timeout 900 "${at[$2]}/kunit-suites/linux" mem=1G console=tty kunit_shutdown=halt >"$log" 2>&1; then
 		echo "testbed: verdict pass" >>"$log"
 	fi
 }
 
+# Where the programs are: a checkout with its build, the build, or what it installed
+igt=()
+for dir in ${IGT:+"$IGT/build/tests" "$IGT/tests" "$IGT/libexec/igt-gpu-tools" "$IGT"}; do
+	[ ! -x "$dir/${igt_tests[0]}" ] || igt=("${igt_tests[@]/#/$dir/}")
+done
+for test in ${IGT:+"${igt[@]:-$IGT/build/tests/${igt_tests[0]}}"}; do
+	[ -x "$test" ] || die "IGT=$IGT has no built tests: no $test"
+	missing=$(ldd "$test" 2>/dev/null | awk '/not found/ { print $1 }' | xargs)
+	[ -z "$missing" ] || die "$test lacks $missing"
+done
+
 machines=() suites=() kunit=
 for line in "${all[@]}"; do
 	suite=${line%%|*}
 	[[ " ${SUITES:-$suite} " = *" $suite "* ]] || continue
+	if [ "$suite" = igt ] && [ ${#igt[@]} = 0 ]; then
+		echo "# igt is left out: it wants IGT=DIR, a clone of $igt_url, at v2.1 and built as its README says"
+		continue
+	fi
 	suites+=("$suite")
 	[ "$suite" = kunit ] && kunit=1 && args='' || args="|${line#*|}"
 	machines+=("$suite-base|base$args" "$suite-patched|patched$args")

@@ -59,7 +59,12 @@ for file; do
 	*)
 		install -m 755 "$file" "$root/bin/"
 		ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
-			install -m 755 -D "$library" "$root$library"
+			# From elsewhere, the guest would not find it.
+			case $library in
+			/lib*|/usr/lib*) at=$library ;;
+			*) at=/lib/${library##*/} ;;
+			esac
+			install -m 755 -D "$library" "$root$at"
 		done ;;
 	esac
 done
