@@ -22,6 +22,14 @@ REASONS = {
     r'iommufd: .*\.dmabuf_(simple|revoke)': "the base's driver gives 0 for the file descriptor of its dma-buf",
 }
 
+SHMEM = 'drm_gem_shmem.drm_gem_shmem_test_'
+# Tests of functions that the series removes, and those of what is there instead
+REPLACED = {
+    SHMEM + 'obj_create_private': SHMEM + 'import',
+    SHMEM + 'get_sg_table': SHMEM + 'map_list',
+    SHMEM + 'get_pages_sgt': SHMEM + 'get_pages_list',
+}
+
 
 def clean(name):
     """Without the result and numbers that some have in the name, nor the reason, if there is more."""
@@ -98,11 +106,14 @@ def main():
         base, ended = read(f'{logs}/suites-{suite}-base.log')
         patched, patched_ended = read(f'{logs}/suites-{suite}-patched.log')
         different = [name for name in dict.fromkeys([*base, *patched]) if base.get(name) != patched.get(name)]
-        worse = [name for name in different if base.get(name) == 'pass']
+        replaced = {old: new for old, new in REPLACED.items() if old not in patched and patched.get(new) == 'pass'}
+        worse = [name for name in different if base.get(name) == 'pass' and name not in replaced]
         ran = any(result == 'pass' for name, result in base.items() if name != KERNEL)
         rows.append((suite, count(base), count(patched), f'{len(different)} differ' if different else 'yes'))
         for name in different:
             reason = ''.join(f' ({why})' for test, why in REASONS.items() if re.fullmatch(test, f'{suite}: {name}'))
+            if name in replaced:
+                reason = f' (of what was removed, see {replaced[name]})'
             lines.append(f'# {suite}: {name}: base {base.get(name, "-")}, patched {patched.get(name, "-")}{reason}')
         skipped = idle(f'{logs}/suites-{suite}-base.log')
         good = ran and ended and patched_ended and not worse and not skipped
