@@ -43,19 +43,22 @@ static bool dma_buf_list_syncs_pages(const struct dma_buf_list *list)
 static void dma_buf_list_sync_pages(const struct dma_buf_list *list,
 				    enum dma_data_direction dir, bool for_cpu)
 {
-	struct scatterlist sgl[DMA_BUF_SYNC_BATCH], *sg = sgl;
+	struct scatterlist sgl[DMA_BUF_SYNC_BATCH] __uninitialized, *sg = sgl;
+	const unsigned long max = UINT_MAX >> PAGE_SHIFT;
 	bool shared = dma_buf_list_shares_words(list);
 	u64 phys, dma = shared ? 0 : list->iova.addr;
 	unsigned long n, left, npages = 0;
 	struct sg_table sgt = { .sgl = sgl };
 	const u64 *word = list->phys;
 
-	sg_init_table(sgl, ARRAY_SIZE(sgl));
+	/* A single run is common, and needs a single entry. */
+	sg_init_table(sgl, shared && list->dma.nruns == 1 &&
+			   list->dma.npages <= max ? 1 : ARRAY_SIZE(sgl));
 	for (left = list->dma.npages; left; left -= n) {
 		if (!npages)
 			word = dma_buf_run_read(word, &phys, &npages);
 		/* The length of a scatterlist entry has 32 bits. */
-		n = min3(npages, left, (unsigned long)UINT_MAX >> PAGE_SHIFT);
+		n = min3(npages, left, max);
 		sg_set_page(sg, phys_to_page(phys), n << PAGE_SHIFT, 0);
 		sg_dma_address(sg) = shared ? phys + list->dma.offset : dma;
 		sg_dma_len(sg) = sg->length;
