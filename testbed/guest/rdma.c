@@ -13,9 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/capability.h>
 #include <linux/netlink.h>
 #include <rdma/rdma_netlink.h>
 #include <rdma/rdma_cma.h>
@@ -200,6 +203,60 @@ static void *scattered(size_t size)
 	return p;
 }
 
+/* What /proc says is pinned of this process, in KiB */
+static unsigned long pinned(void)
+{
+	FILE *f = need(fopen("/proc/self/status", "r"), "status");
+	unsigned long kib = 0;
+	char line[128];
+
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "VmPin: %lu", &kib);
+	fclose(f);
+	return kib;
+}
+
+static struct ibv_mr *try_reg(void *p, size_t size, int want)
+{
+	struct ibv_mr *mr;
+
+	errno = 0;
+	mr = ibv_reg_mr(ends[0]->pd, p, size, IBV_ACCESS_LOCAL_WRITE);
+	if (errno != want || !mr != !!want) {
+		printf("rdma: limit: %zu bytes: %s, not %s\n", size, strerror(errno), strerror(want));
+		exit(1);
+	}
+	return mr;
+}
+
+/* Who may lock 16 pages can register 16, and has them all back after an error. */
+static void check_limit(unsigned char *p)
+{
+	struct rlimit limit = { 16 * 4096, 16 * 4096 };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+	unsigned long before = pinned();
+	struct ibv_mr *most, *rest;
+
+	done(setrlimit(RLIMIT_MEMLOCK, &limit), "limit");
+	done(syscall(SYS_capget, &header, caps), "capabilities");
+	caps[0].effective &= ~(1U << CAP_IPC_LOCK);
+	done(syscall(SYS_capset, &header, caps), "capabilities");
+
+	try_reg(p, 17 * 4096, ENOMEM);
+	most = try_reg(p, 15 * 4096, 0);
+	try_reg(p + 15 * 4096, 2 * 4096, ENOMEM);
+	rest = try_reg(p + 15 * 4096, 4096, 0);
+	try_reg(p + 4095, 2, ENOMEM);
+	done(ibv_dereg_mr(most) || ibv_dereg_mr(rest), "deregister");
+	if (pinned() != before) {
+		printf("rdma: limit: %lu KiB pinned, %lu before\n", pinned(), before);
+		exit(1);
+	}
+	done(ibv_dereg_mr(try_reg(p, 16 * 4096, 0)), "deregister");
+	printf("rdma: the limit of locked memory: kept\n");
+}
+
 static unsigned long long since(const struct timespec *from, const struct timespec *to)
 {
 	return (to->tv_sec - from->tv_sec) * 1000000000ULL + to->tv_nsec - from->tv_nsec;
@@ -274,6 +331,7 @@ int main(int argc, char **argv)
 	check("huge pages", a, b, 2 * MIB - 3, 3 * MIB, 16 * MIB);
 	measure("2m-16m", a, 16 * MIB);
 	measure("2m-1p", a, 4096);
+	check_limit(a);
 	printf("rdma: ok\n");
 	return 0;
 }
