@@ -49,11 +49,13 @@ static void dma_buf_list_sync_pages(const struct dma_buf_list *list,
 	u64 phys, dma = shared ? 0 : list->iova.addr;
 	unsigned long n, left, npages = 0;
 	struct sg_table sgt = { .sgl = sgl };
+	unsigned int nents = ARRAY_SIZE(sgl);
 	const u64 *word = list->phys;
 
 	/* A single run is common, and needs a single entry. */
-	sg_init_table(sgl, shared && list->dma.nruns == 1 &&
-			   list->dma.npages <= max ? 1 : ARRAY_SIZE(sgl));
+	if (shared && list->dma.nruns == 1 && list->dma.npages <= max)
+		nents = 1;
+	sg_init_table(sgl, nents);
 	for (left = list->dma.npages; left; left -= n) {
 		if (!npages)
 			word = dma_buf_run_read(word, &phys, &npages);
