@@ -19,7 +19,8 @@ usage()
 	  -t topology  switch, multifunction, rootports, flat (default), or split:
 	               as switch, and a second edu on a root port of its own
 	  -d devices   exporters next to edu, comma separated: ivshmem (default),
-	               qxl, virtio-gpu, vmware-svga, ati-vga
+	               qxl, virtio-gpu, vmware-svga, ati-vga; or igb, a network card
+	               that QEMU has from 8.0 on
 	  -c cpu       any QEMU name; on q35 peer-to-peer through the host bridge is
 	               allowed on EPYC (default), refused on Skylake-Server
 	  -m iommu     none (default), dma or passthrough
@@ -208,6 +209,9 @@ for device in ${devices//,/ }; do
 		# The only model of the two that has a driver.
 		place $n ati-vga,model=rv100
 		n=$((n + 1)) ;;
+	igb)
+		place $n igb
+		n=$((n + 1)) ;;
 	virtio-gpu)
 		# It takes RAM that is a file, whatever the buffer is made of.
 		qemu+=(-object "memory-backend-memfd,id=ram,size=$memory,share=on"
@@ -216,7 +220,7 @@ for device in ${devices//,/ }; do
 		place $n "virtio-gpu-pci,id=gpu,blob=true$translated"
 		n=$((n + 1)) ;;
 	*)
-		die "unknown device $device: ivshmem, qxl, virtio-gpu, vmware-svga or ati-vga" ;;
+		die "unknown device $device: ivshmem, qxl, virtio-gpu, vmware-svga, ati-vga or igb" ;;
 	esac
 done
 [ "$topology" != split ] ||

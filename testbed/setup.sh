@@ -41,6 +41,7 @@ spin		spin
 '
 [ "${1-}" != suites ] || packages+='
 libcap-dev	sys/capability.h
+uuid-dev	uuid/uuid.h
 v4l-utils	v4l2-compliance
 '
 [ "${1-}" != test ] && [ "${1-}" != fuzz ] || packages+='
