@@ -23,6 +23,10 @@ igt_url=https://gitlab.freedesktop.org/drm/igt-gpu-tools
 vfio_tests=(vfio_pci_device_test vfio_iommufd_setup_test vfio_dma_mapping_test vfio_dma_mapping_mmio_test
 	    vfio_pci_driver_test vfio_pci_device_init_perf_test)
 
+# Each test of vfio's driver maps 1 GiB of shared memory and has 30 s: with small pages it
+# comes close to that on a busy host.
+pages="hugepages=64 hugepagesz=1G hugepages=1 transparent_hugepage_shmem=always"
+
 # Suite, memory, kernel arguments, the command of the guest, devices other than the usual,
 # and what else qemu.sh is told; KUnit is under UML.
 vivid="modprobe vivid no_error_inj=1 n_devs=2 node_types=0x101,0x101"
@@ -34,7 +38,7 @@ all=("iommufd|2G|hugepages=64|iommufd"
      "vivid-vmalloc|1G|cma=128M|$vivid allocators=0,0 && compliance"
      "vivid-contig|1G|cma=128M|$vivid allocators=1,1 && compliance"
      "igt|1G||modprobe vkms && modprobe vgem && igt ${igt_tests[*]}|virtio-gpu"
-     "vfio|5G|hugepages=64 hugepagesz=1G hugepages=1|vfio-selftests edu igb|igb|-m dma -t rootports"
+     "vfio|5G|$pages|vfio-selftests edu igb|igb|-m dma -t rootports"
      "kunit")
 
 # Those that the series extends are the base's on both kernels.
