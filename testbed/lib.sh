@@ -119,6 +119,26 @@ mirrors() {
 			print ($1 ~ /debian\/?$/ ? 0 : 1), $1 }' | sort -s -n -k1,1 | cut -d' ' -f2
 }
 
+# unpack_trixie DIR PACKAGE...: what bookworm does not have is not installed. It is unpacked
+# with all it needs, and runs with the libraries it was built for.
+unpack_trixie() {
+	local root=$1 tmp=$1.tmp mirror deb
+	shift
+	rm -rf "$root" "$tmp"
+	mkdir -p "$tmp/root"
+	for mirror in $(mirrors); do
+		apt_config "$mirror" trixie
+		apt-get -c "$tmp/apt/conf" update || continue
+		apt-get -c "$tmp/apt/conf" install -y --download-only --no-install-recommends "$@" || continue
+		for deb in "$tmp"/apt/cache/archives/*.deb; do
+			dpkg-deb -x "$deb" "$tmp/root" || return
+		done
+		mv "$tmp/root" "$root" && rm -rf "$tmp"
+		return
+	done
+	return 1
+}
+
 # step TEXT LOGFILE COMMAND...: runs it with a status line at least every 15 s;
 # everything it prints goes to the log, whose end is shown on failure unless QUIET
 # is set.

@@ -117,29 +117,11 @@ fi
 
 # --- cbmc
 
-# It is in trixie and not in bookworm, where it runs with the libraries it was built for.
-fetch_cbmc() {
-	local mirror deb tmp=$CACHE/cbmc.tmp
-	rm -rf "$tmp" "$root"
-	mkdir -p "$tmp/root"
-	for mirror in $(mirrors); do
-		apt_config "$mirror" trixie
-		apt-get -c "$tmp/apt/conf" update || continue
-		(cd "$tmp" && apt-get -c "$tmp/apt/conf" download cbmc minisat libc6 libstdc++6 libgcc-s1) || continue
-		for deb in "$tmp"/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/root" || return
-		done
-		mv "$tmp/root" "$root"
-		rm -rf "$tmp"
-		return
-	done
-	return 1
-}
-
+# It is in trixie and not in bookworm.
 if command -v cbmc >/dev/null; then
 	cbmc=(cbmc)
 else
-	[ -e "$root/usr/bin/cbmc" ] || step "fetching cbmc" "$LOG/prove-fetch.log" fetch_cbmc ||
+	[ -e "$root/usr/bin/cbmc" ] || step "fetching cbmc" "$LOG/prove-fetch.log" unpack_trixie "$root" cbmc ||
 		die "cannot fetch cbmc from Debian trixie: see $LOG/prove-fetch.log, or install it"
 	cbmc=("$root/usr/lib64/ld-linux-x86-64.so.2" --library-path
 	      "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib" "$root/usr/bin/cbmc")

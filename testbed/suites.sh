@@ -71,32 +71,18 @@ build_kunit() {	# base|patched
 		--kconfig_add CONFIG_DRM_KUNIT_TEST=y --make_options CC="ccache gcc"
 }
 
-# QEMU has an igb from 8.0 on, and so not in bookworm. That of trixie is not installed, only
-# unpacked with all it needs, and runs with the libraries it was built for.
+# QEMU has an igb from 8.0 on, and so not in bookworm.
 fetch_qemu() {
-	local mirror deb tmp=$CACHE/qemu.tmp
-	rm -rf "$tmp" "$newer"
-	mkdir -p "$tmp/root/bin"
-	for mirror in $(mirrors); do
-		apt_config "$mirror" trixie
-		apt-get -c "$tmp/apt/conf" update || continue
-		apt-get -c "$tmp/apt/conf" install -y --download-only --no-install-recommends qemu-system-x86 || continue
-		for deb in "$tmp"/apt/cache/archives/*.deb; do
-			dpkg-deb -x "$deb" "$tmp/root" || return
-		done
-		cat >"$tmp/root/bin/qemu-system-x86_64" <<-'END'
-			#!/bin/sh
-			usr=${0%/bin/*}/usr
-			libraries=$usr/lib/x86_64-linux-gnu
-			export QEMU_MODULE_DIR="$libraries/qemu"
-			exec "$usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
-				"$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" "$@"
-		END
-		chmod +x "$tmp/root/bin/qemu-system-x86_64" || return
-		has_igb "$tmp/root/bin/qemu-system-x86_64" && mv "$tmp/root" "$newer" && rm -rf "$tmp"
-		return
-	done
-	return 1
+	unpack_trixie "$newer" qemu-system-x86 && mkdir -p "$newer/bin" || return
+	cat >"$newer/bin/qemu-system-x86_64" <<-'END'
+		#!/bin/sh
+		usr=${0%/bin/*}/usr
+		libraries=$usr/lib/x86_64-linux-gnu
+		export QEMU_MODULE_DIR="$libraries/qemu"
+		exec "$usr/lib64/ld-linux-x86-64.so.2" --library-path "$libraries" \
+			"$usr/bin/qemu-system-x86_64" -L "$usr/share/qemu" -L "$usr/share/seabios" "$@"
+	END
+	chmod +x "$newer/bin/qemu-system-x86_64" && has_igb "$newer/bin/qemu-system-x86_64"
 }
 
 has_igb() {	# QEMU
