@@ -42,6 +42,7 @@ typedef u64 dma_addr_t;
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 #define noinline	__attribute__((noinline))
+#define __uninitialized
 #ifndef __always_inline
 #define __always_inline	inline __attribute__((always_inline))
 #endif
