@@ -159,11 +159,11 @@ int edu_ioctl_copy(struct edu_device *edu, void __user *uarg)
 		return ret;
 	ret = edu_map_user(edu, &to, arg.to, arg.len, true);
 	if (ret)
-		goto out_put_from;
+		goto out_free_from;
 
 	ret = edu_copy(edu, &from, &to, arg.len);
 	edu_free_user(&to, true);
-out_put_from:
+out_free_from:
 	edu_free_user(&from, false);
 	return ret;
 }
