@@ -39,11 +39,12 @@ def clean(name):
 
 
 def read(path):
-    """Returns {name: pass, fail or skip} in order, and whether the guest came to its end."""
+    """Returns {name: pass, fail or skip} in order, whether the guest came to its end, and what has tested nothing."""
     results = {}
     suites = {}     # of KUnit, by depth
     section = []    # of what has no tree
     ended = False
+    idle = []
 
     def add(name, result):
         full, count = name, 1
@@ -81,16 +82,12 @@ def read(path):
                 else:
                     result = {'SUCCESS': 'pass', 'SKIP': 'skip'}.get(match[4], 'fail')
                     add(': '.join(section + [match[3]]), result)
+            elif match := IDLE.match(line):
+                idle.append(match[1])
             elif match := SECTION.match(line):
                 name = match[1] or match[2]
                 section = [name] if name else section[:1] + [line.strip(' \t:')]
-    return results, ended
-
-
-def idle(path):
-    """Returns what guest/igt says has tested nothing."""
-    with open(path, encoding='utf-8', errors='replace') as log:
-        return [match[1] for match in map(IDLE.match, log) if match]
+    return results, ended, idle
 
 
 def count(results):
@@ -103,8 +100,8 @@ def main():
     lines = []
     failed = 0
     for number, suite in enumerate(suites, 1):
-        base, ended = read(f'{logs}/suites-{suite}-base.log')
-        patched, patched_ended = read(f'{logs}/suites-{suite}-patched.log')
+        base, ended, idle = read(f'{logs}/suites-{suite}-base.log')
+        patched, patched_ended, _ = read(f'{logs}/suites-{suite}-patched.log')
         different = [name for name in dict.fromkeys([*base, *patched]) if base.get(name) != patched.get(name)]
         replaced = {old: new for old, new in REPLACED.items() if old not in patched and patched.get(new) == 'pass'}
         worse = [name for name in different if base.get(name) == 'pass' and name not in replaced]
@@ -115,10 +112,9 @@ def main():
             if name in replaced:
                 reason = f' (of what was removed, see {replaced[name]})'
             lines.append(f'# {suite}: {name}: base {base.get(name, "-")}, patched {patched.get(name, "-")}{reason}')
-        skipped = idle(f'{logs}/suites-{suite}-base.log')
-        good = ran and ended and patched_ended and not worse and not skipped
+        good = ran and ended and patched_ended and not worse and not idle
         why = '' if good else f': {len(worse)} lost' if worse else ': passed nothing' if not ran else \
-            f': nothing of {", ".join(skipped)}' if skipped else ': a guest has not ended'
+            f': nothing of {", ".join(idle)}' if idle else ': a guest has not ended'
         failed += not good
         lines.append(f'{"ok" if good else "not ok"} {number} - {suite}{why}')
     widths = [max(map(len, column)) for column in zip(*rows)]

@@ -92,7 +92,7 @@ has_igb() {	# QEMU
 guest() {	# NAME base|patched MEMORY ARGUMENTS COMMAND [DEVICES [OPTIONS]]
 	local log=$LOG/suites-$1.log path=$PATH options
 	read -ra options <<<"${7-}"
-	[ "${6-}" != igb ] || has_igb qemu-system-x86_64 || path=$newer/bin:$PATH
+	[ "${6-}" != igb ] || path=$igb_path$PATH
 	if [ $# -gt 2 ]; then
 		PATH=$path "$TOP/testbed/qemu.sh" -k "${at[$2]}/kernel-suites/arch/x86/boot/bzImage" -i "$bin/$2/initramfs.gz" \
 			-n 2 -g "$3" -s 900 -a "$4" -r "$5" -d "${6:-ivshmem}" "${options[@]}" -l "$log" >/dev/null 2>&1
@@ -112,7 +112,7 @@ for test in ${IGT:+"${igt[@]:-$IGT/build/tests/${igt_tests[0]}}"}; do
 	[ -z "$missing" ] || die "$test lacks $missing"
 done
 
-machines=() suites=() kunit=
+machines=() suites=() igb_path='' kunit=
 for line in "${all[@]}"; do
 	suite=${line%%|*}
 	[[ " ${SUITES:-$suite} " = *" $suite "* ]] || continue
@@ -120,10 +120,13 @@ for line in "${all[@]}"; do
 		echo "# igt is left out: it wants IGT=DIR, a clone of $igt_url, at v2.1 and built as its README says"
 		continue
 	fi
-	if [ "$suite" = vfio ] && ! has_igb qemu-system-x86_64 && ! has_igb "$newer/bin/qemu-system-x86_64" &&
-	   ! step "fetching a QEMU that has an igb" "$LOG/suites-qemu.log" fetch_qemu; then
-		echo "# vfio is without vfio_pci_driver_test: it wants an igb, which QEMU has from 8.0 on"
-		line=${line/ igb|igb|/|ivshmem|}
+	if [ "$suite" = vfio ] && ! has_igb qemu-system-x86_64; then
+		igb_path=$newer/bin:
+		if ! has_igb "$newer/bin/qemu-system-x86_64" &&
+		   ! step "fetching a QEMU that has an igb" "$LOG/suites-qemu.log" fetch_qemu; then
+			echo "# vfio is without vfio_pci_driver_test: it wants an igb, which QEMU has from 8.0 on"
+			line=${line/ igb|igb|/|ivshmem|}
+		fi
 	fi
 	suites+=("$suite")
 	[ "$suite" = kunit ] && kunit=1 && args='' || args="|${line#*|}"
