@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # kernel.sh NAME [tree [out]] - build a kernel that QEMU boots: fast, debug, kcsan,
-# gcov, bench, bench-base, arm64-bench, suites, rdma, or that of another machine, see machines.table
+# gcov, bench, bench-base, arm64-bench, suites, i915, rdma, or that of another machine, see machines.table
 #
 # Leaves the image, the modules and usr/include in build/kernel-<name>.
 # shellcheck source=testbed/lib.sh
@@ -18,7 +18,8 @@ debug|gcov) fragments="$x86 fast debug importers" ;;
 kcsan)	fragments="$x86 fast kcsan" ;;
 bench)	fragments="bench bench-x86 bench-kunit" ;;
 bench-base) fragments="bench bench-x86" ;;
-suites)	fragments="$x86 fast suites" ;;
+suites)	fragments="$x86 fast suites bpf" ;;
+i915)	fragments="$x86 fast i915" ;;
 rdma)	fragments="rdma" ;;
 arm64-bench) fragments="bench arm64-bench bench-kunit" ;;
 arm64-4k) fragments="common p2p cma arm64 arm64-4k dma-debug" ;;
@@ -81,7 +82,7 @@ configure()
 
 	cat "${fragments[@]}" > "$out/fragment"
 	# The series' own tests and samples are not in the base.
-	[ "$name" != suites ] || sed -i '/DMABUF_KUNIT_TEST/d; /SAMPLE_DMA_BUF_/d' "$out/fragment"
+	[ "$name" != suites ] && [ "$name" != i915 ] || sed -i '/DMABUF_KUNIT_TEST/d; /SAMPLE_DMA_BUF_/d' "$out/fragment"
 	"${make[@]}" "KCONFIG_ALLCONFIG=$out/fragment" allnoconfig || return
 	while read -r line; do
 		case $line in

@@ -10,7 +10,7 @@
 # does not find it.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
-need gcc spin python3
+need gcc spin python3 cadical
 
 SRC=$TOP/testbed/prove out=$BUILD/prove root=$CACHE/cbmc
 mkdir -p "$out" "$LOG"
@@ -158,8 +158,9 @@ check() {
 	esac
 	case $function in
 	add | trim) flags+=(--unwindset "dma_buf_run_read.0:2,dma_buf_writer_trim.0:3" --unwind 6 --unsigned-overflow-check) ;;
+	# For arithmetic cadical takes a tenth of the time, and for memory more than cbmc's own solver.
 	*) flags+=(-D CONTRACT -I "$dir/contract" --no-standard-checks --bounds-check --signed-overflow-check
-		   --undefined-shift-check --unwind 5) ;;
+		   --undefined-shift-check --unwind 5 --external-sat-solver cadical) ;;
 	esac
 	shift 4
 	# Blocks of four words are the smallest that take what two words were moved to.

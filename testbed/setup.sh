@@ -37,12 +37,17 @@ gnuplot-nox	gnuplot
 debootstrap	debootstrap
 '
 [ "${1-}" != prove ] || packages+='
+cadical		cadical
 spin		spin
 '
 [ "${1-}" != suites ] || packages+='
+bpftool		bpftool
+clang		clang
+dwarves		pahole
 libcap-dev	sys/capability.h
 uuid-dev	uuid/uuid.h
 v4l-utils	v4l2-compliance
+zlib1g-dev	zlib.h
 '
 [ "${1-}" != test ] && [ "${1-}" != fuzz ] || packages+='
 clang		clang

@@ -3,11 +3,13 @@
 #
 # Tests that others wrote, each with the kernel of the base and with the patched one,
 # of the same configuration. What the base passes has to pass.
-# SUITES="iommufd sync" takes only these, IGT=DIR those of IGT, from where it was built.
+# SUITES="iommufd sync" takes only these. Two run only if asked for: IGT=DIR takes those
+# of IGT, from where it was built, and SUITES=i915 builds that driver twice.
 # shellcheck source=testbed/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-need python3 qemu-system-x86_64 gcc cpio ccache v4l2-compliance
+PATH=$PATH:/usr/sbin
+need python3 qemu-system-x86_64 gcc cpio ccache v4l2-compliance clang bpftool pahole
 gitenv
 ccache_env
 bin=$BUILD/suites old=$BUILD/suites/linux newer=$CACHE/qemu
@@ -35,6 +37,8 @@ all=("iommufd|2G|hugepages=64|iommufd"
      "dmabuf-heap|1G|cma=128M|dmabuf-heap"
      "udmabuf|6G|hugepages=2048|udmabuf"
      "sync|512M||sync_test"
+     "bpf|512M||bpf-test"
+     "i915|1G||i915-selftests"
      "vivid-vmalloc|1G|cma=128M|$vivid allocators=0,0 && compliance"
      "vivid-contig|1G|cma=128M|$vivid allocators=1,1 && compliance"
      "igt|1G||modprobe vkms && modprobe vgem && igt ${igt_tests[*]}|virtio-gpu"
@@ -42,7 +46,7 @@ all=("iommufd|2G|hugepages=64|iommufd"
      "kunit")
 
 # Those that the series extends are the base's on both kernels.
-compile() {	# base|patched
+compile_suites() {	# base|patched
 	local kernel=${at[$1]}/kernel-suites out=$bin/$1 tests=tools/testing/selftests test cc vfio
 	cc=(gcc -O2 -static -pthread -w -D_GNU_SOURCE -isystem "$kernel/usr/include" -I"$old/$tests")
 	mkdir -p "$out" || return
@@ -57,11 +61,31 @@ compile() {	# base|patched
 	"${cc[@]}" -o "$out/dmabuf-heap" "$old/$tests/dmabuf-heaps/dmabuf-heap.c" &&
 		"${cc[@]}" -o "$out/udmabuf" "$old/$tests/drivers/dma-buf/udmabuf.c" &&
 		"${cc[@]}" -o "$out/sync_test" "$old/$tests"/sync/*.c &&
-		"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$out/initramfs.gz" \
-			"$out"/{iommufd,iommufd_fail_nth,dmabuf-heap,udmabuf,sync_test} \
+		compile_bpf dmabuf_iter "$1" &&
+		"$TOP/testbed/guest/mkinitramfs.sh" -b "$kernel" -o "$out/suites.gz" \
+			"$out"/{iommufd,iommufd_fail_nth,dmabuf-heap,udmabuf,sync_test,bpf-test} \
 			"${vfio_tests[@]/#/$out/}" "$TOP/testbed/guest/vfio-selftests" \
 			"$(command -v v4l2-compliance)" "$TOP/testbed/guest/compliance" \
 			"${igt[@]}" "$TOP/testbed/guest/igt"
+}
+
+# compile_bpf TEST base|patched: the program is for the types of its kernel.
+compile_bpf() {
+	local out=$bin/$2/bpf from=$old/tools/testing/selftests/bpf kernel=${at[$2]}/kernel-suites
+	local includes=(-I"$out" -I"$out/include" -I"$from" -I"$old/tools/include" -I"$old/tools/include/uapi")
+	mkdir -p "$out"
+	make -s -C "$old/tools/lib/bpf" OUTPUT="$out/" DESTDIR="$out" prefix= "$out/libbpf.a" install_headers &&
+		bpftool btf dump file "$kernel/vmlinux" format c >"$out/vmlinux.h" &&
+		clang -g -O2 -target bpf -D__TARGET_ARCH_x86 -w "${includes[@]}" -include "$TOP/testbed/guest/bpf-kfuncs.h" \
+			-c "$from/progs/$1.c" -o "$out/$1.o" &&
+		bpftool gen skeleton "$out/$1.o" name "$1" >"$out/$1.skel.h" &&
+		gcc -O2 -static -w -D_GNU_SOURCE -DTEST="$1" "${includes[@]}" -o "$bin/$2/bpf-test" \
+			"$TOP/testbed/guest/bpf-test.c" "$from/prog_tests/$1.c" "$out/libbpf.a" -lelf -lz -lpthread
+}
+
+compile_i915() {	# base|patched
+	mkdir -p "$bin/$1" &&
+		"$TOP/testbed/guest/mkinitramfs.sh" -b "${at[$1]}/kernel-i915" -o "$bin/$1/i915.gz" "$TOP/testbed/guest/i915-selftests"
 }
 
 # DRM and TTM, with the base's choice of tests
@@ -90,11 +114,12 @@ has_igb() {	# QEMU
 }
 
 guest() {	# NAME base|patched MEMORY ARGUMENTS COMMAND [DEVICES [OPTIONS]]
-	local log=$LOG/suites-$1.log path=$PATH options
+	local log=$LOG/suites-$1.log path=$PATH kernel=suites options
 	read -ra options <<<"${7-}"
 	[ "${6-}" != igb ] || path=$igb_path$PATH
+	[[ $1 != i915-* ]] || kernel=i915
 	if [ $# -gt 2 ]; then
-		PATH=$path "$TOP/testbed/qemu.sh" -k "${at[$2]}/kernel-suites/arch/x86/boot/bzImage" -i "$bin/$2/initramfs.gz" \
+		PATH=$path "$TOP/testbed/qemu.sh" -k "${at[$2]}/kernel-$kernel/arch/x86/boot/bzImage" -i "$bin/$2/$kernel.gz" \
 			-n 2 -g "$3" -s 900 -a "$4" -r "$5" -d "${6:-ivshmem}" "${options[@]}" -l "$log" >/dev/null 2>&1
 	elif timeout 900 "${at[$2]}/kunit-suites/linux" mem=1G console=tty kunit_shutdown=halt >"$log" 2>&1; then
 		echo "testbed: verdict pass" >>"$log"
@@ -112,12 +137,16 @@ for test in ${IGT:+"${igt[@]:-$IGT/build/tests/${igt_tests[0]}}"}; do
 	[ -z "$missing" ] || die "$test lacks $missing"
 done
 
-machines=() suites=() igb_path='' kunit=
+machines=() suites=() igb_path='' kernels=()
 for line in "${all[@]}"; do
 	suite=${line%%|*}
 	[[ " ${SUITES:-$suite} " = *" $suite "* ]] || continue
 	if [ "$suite" = igt ] && [ ${#igt[@]} = 0 ]; then
 		echo "# igt is left out: it wants IGT=DIR, a clone of $igt_url, at v2.1 and built as its README says"
+		continue
+	fi
+	if [ "$suite" = i915 ] && [ "${SUITES-}" = "" ]; then
+		echo "# i915 is left out: with SUITES=i915 it takes a quarter of an hour more"
 		continue
 	fi
 	if [ "$suite" = vfio ] && ! has_igb qemu-system-x86_64; then
@@ -129,19 +158,25 @@ for line in "${all[@]}"; do
 		fi
 	fi
 	suites+=("$suite")
-	[ "$suite" = kunit ] && kunit=1 && args='' || args="|${line#*|}"
+	case $suite in
+	kunit)	args='' kernels+=(kunit) ;;
+	i915)	args="|${line#*|}" kernels+=(i915) ;;
+	*)	args="|${line#*|}" kernels+=(suites) ;;
+	esac
 	machines+=("$suite-base|base$args" "$suite-patched|patched$args")
 done
 [ ${#suites[@]} -gt 0 ] || die "SUITES=$SUITES has none of: ${all[*]%%|*}"
 
 worktree "$old"
 for k in base patched; do
-	if [ "${suites[*]}" != kunit ]; then
-		"$TOP/testbed/kernel.sh" suites "${tree[$k]}" "${at[$k]}/kernel-suites" || exit
-		step "compiling the tests for the $k kernel" "$LOG/suites-$k.log" compile "$k" || exit
-	fi
-	[ -z "$kunit" ] ||
-		step "building UML with KUnit, $k" "$LOG/suites-um-$k.log" build_kunit "$k" || exit
+	for kernel in $(printf '%s\n' "${kernels[@]}" | sort -u); do
+		if [ "$kernel" = kunit ]; then
+			step "building UML with KUnit, $k" "$LOG/suites-um-$k.log" build_kunit "$k" || exit
+			continue
+		fi
+		"$TOP/testbed/kernel.sh" "$kernel" "${tree[$k]}" "${at[$k]}/kernel-$kernel" || exit
+		step "compiling the tests for the $k kernel" "$LOG/suites-$k.log" "compile_$kernel" "$k" || exit
+	done
 done
 step "${#suites[@]} suites, each in two machines" "$LOG/suites.progress.log" boot_all
 "$TOP/testbed/suites.py" "$LOG" "${suites[@]}"
