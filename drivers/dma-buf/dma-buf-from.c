@@ -145,7 +145,7 @@ dma_buf_list_from_ranges(struct dma_buf_attachment *attach,
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the pages would have to be
  * bounced and nobody would copy them, which is recorded with its reason; -EINVAL for
  * a bad argument or a page of a device, -ENOMEM, -EINTR for a task that is being
- * killed, or what else the DMA API returned.
+ * killed, unless the memory is the driver's own, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_pages(struct dma_buf_attachment *attach,
@@ -184,8 +184,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_pages, "DMA_BUF");
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages();
  * -EINVAL for a bad argument, a run that is empty or not aligned, or a page of a
- * device; -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what else
- * the DMA API returned.
+ * device; -EOVERFLOW, -ENOMEM, -EINTR as there, or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_runs(struct dma_buf_attachment *attach,
@@ -216,8 +215,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_runs, "DMA_BUF");
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages();
  * -EINVAL for an entry without a page, one that is empty or not aligned, or a page
- * of a device; -EOVERFLOW, -ENOMEM, -EINTR for a task that is being killed, or what
- * else the DMA API returned.
+ * of a device; -EOVERFLOW, -ENOMEM, -EINTR as there, or what else the DMA API
+ * returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_sgt(struct dma_buf_attachment *attach,
@@ -249,8 +248,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_sgt, "DMA_BUF");
  *
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO as dma_buf_list_from_pages(),
- * -EOVERFLOW if these are too many pages, -ENOMEM, -EINTR for a task that is being
- * killed, or what else the DMA API returned.
+ * -EOVERFLOW if these are too many pages, -ENOMEM, -EINTR as there, or what else the
+ * DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_own(struct dma_buf_attachment *attach,

@@ -266,7 +266,7 @@ enum dma_buf_walk_kind {
  * @nr: number of elements, whichever they are
  * @index: next one of them
  * @rest: what was read, but not handed out yet
- * @last: the highest address of @vecs, as dma_buf_walk_check() found it
+ * @last: no address of @vecs is above it, and no mask that covers them is below
  * @kind: an enum dma_buf_walk_kind
  * @has_pages: this is system memory
  * @generic: some of it is not the page allocator's

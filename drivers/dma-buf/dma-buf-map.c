@@ -629,11 +629,14 @@ static bool dma_buf_build_borrow(struct dma_buf_build *build,
 	return true;
 }
 
-/* Called after each block: reschedules, and stops if the task is killed. */
-static int dma_buf_build_pause(void)
+/*
+ * Called after each block: reschedules, and stops if the task is killed. But drivers
+ * map memory of their own where they must not fail for that.
+ */
+static int dma_buf_build_pause(const struct dma_buf_list *list)
 {
 	cond_resched();
-	return fatal_signal_pending(current) ? -EINTR : 0;
+	return list->attach && fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 /* Reads and maps the next block of runs, a few hundred at most. */
@@ -673,7 +676,7 @@ static int dma_buf_build_all(struct dma_buf_build *build,
 		ret = dma_buf_build_some(build);
 		if (ret || dma_buf_walk_at_end(&build->walk))
 			break;
-		ret = dma_buf_build_pause();
+		ret = dma_buf_build_pause(build->list);
 	}
 	return ret ?: dma_buf_build_finish(build);
 }

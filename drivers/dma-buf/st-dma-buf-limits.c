@@ -68,11 +68,11 @@ static int limits_init(struct kunit *test)
 }
 
 /* DMA_ATTR_SKIP_CPU_SYNC: cleaning the caches of so many pages takes hours. */
-static struct dma_buf_list *limits_map(struct limits *l)
+static struct dma_buf_list *limits_map(struct limits *l, struct dma_buf *dmabuf)
 {
-	struct dma_buf_attachment own = { .dev = l->dev };
+	struct dma_buf_attachment attach = { .dev = l->dev, .dmabuf = dmabuf };
 
-	return dma_buf_list_from_sgt(&own, &l->sgt, DMA_BIDIRECTIONAL,
+	return dma_buf_list_from_sgt(&attach, &l->sgt, DMA_BIDIRECTIONAL,
 				     DMA_ATTR_SKIP_CPU_SYNC);
 }
 
@@ -90,7 +90,7 @@ static void large_buffer_is_mapped_or_refused(struct kunit *test)
 	/* dma_map_ops need a scatterlist, which does not fit in memory. */
 	if (dma_buf_hw_has_map_ops(l->dev))
 		need += LIMITS_NPAGES / (PAGE_SIZE / sizeof(struct scatterlist));
-	list = limits_map(l);
+	list = limits_map(l, NULL);
 	if (before < need) {
 		KUNIT_EXPECT_PTR_EQ(test, list, ERR_PTR(-ENOMEM));
 	} else {
@@ -110,11 +110,13 @@ static void large_buffer_is_mapped_or_refused(struct kunit *test)
 
 static void killed_task_need_not_wait_for_the_end(struct kunit *test)
 {
+	static const struct dma_buf_ops ops;
+	struct dma_buf dmabuf = { .ops = &ops };
 	struct dma_buf_list *list;
 
 	allow_signal(SIGKILL);
 	send_sig(SIGKILL, current, 1);
-	list = limits_map(test->priv);
+	list = limits_map(test->priv, &dmabuf);
 	flush_signals(current);
 	disallow_signal(SIGKILL);
 
@@ -123,9 +125,31 @@ static void killed_task_need_not_wait_for_the_end(struct kunit *test)
 		dma_buf_list_free(list);
 }
 
+/* As when a killed task unbinds a driver that moves its buffers then */
+static void memory_of_a_driver_is_mapped_for_a_killed_task(struct kunit *test)
+{
+	struct limits *l = test->priv;
+	struct dma_buf_list *list;
+
+	if (is_swiotlb_force_bounce(l->dev))
+		kunit_skip(test, "all memory is bounced");
+	/* Two runs have room in the list, a signal is looked for after these. */
+	l->sgt.orig_nents = 16;
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	list = limits_map(l, NULL);
+	flush_signals(current);
+	disallow_signal(SIGKILL);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, list);
+	KUNIT_EXPECT_EQ(test, dma_buf_list_npages(list), 16);
+	dma_buf_list_free(list);
+}
+
 static struct kunit_case limits_cases[] = {
 	KUNIT_CASE_SLOW(large_buffer_is_mapped_or_refused),
 	KUNIT_CASE(killed_task_need_not_wait_for_the_end),
+	KUNIT_CASE(memory_of_a_driver_is_mapped_for_a_killed_task),
 	{}
 };
 
