@@ -292,7 +292,7 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_own, "DMA_BUF");
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the memory would have to be
  * bounced, -ENXIO if the DMA API cannot tell what is behind the allocation, -ENOMEM,
- * -EINTR for a task that is being killed, or what else it returned.
+ * -EINTR as dma_buf_list_from_pages(), or what else it returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_coherent(struct dma_buf_attachment *attach,
@@ -340,8 +340,8 @@ EXPORT_SYMBOL_NS_GPL(dma_buf_list_from_coherent, "DMA_BUF");
  * Context: May sleep. Under the reservation lock, if @attach is that of a dma-buf.
  * Return: The list, or an ERR_PTR(): -EREMOTEIO if the device does not reach the
  * ranges, which is recorded with its reason; -EINVAL for a bad argument or a range
- * that is empty or not aligned, -EOVERFLOW, -ENOMEM, -EINTR for a task that is being
- * killed, or what else the DMA API returned.
+ * that is empty or not aligned, -EOVERFLOW, -ENOMEM, -EINTR as
+ * dma_buf_list_from_pages(), or what else the DMA API returned.
  */
 struct dma_buf_list *
 dma_buf_list_from_phys(struct dma_buf_attachment *attach,
