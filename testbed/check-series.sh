@@ -162,12 +162,13 @@ for at in "${!commits[@]}"; do
 	[ "${posting[at]}" = "${posting[at + 1]:-}" ] || kunit "$commit" "${posting[at]}"
 	[ -z "$("${git[@]}" show --format= --name-only "$commit" -- rust '*.rs')" ] || rust+=("$commit")
 done
-while [ ${#rust[@]} -gt 0 ] && read -r line; do
+# Without an argument rust.sh takes all there are.
+while read -r line; do
 	said=${line#* - }
 	case $line in
 	"not ok "*) not_ok "$said" ;;
 	"ok "*"# SKIP") skip "${said% # SKIP}" ;;
 	"ok "*) ok "$said" ;;
 	esac
-done < <("$TOP/testbed/rust.sh" "${rust[@]}")
+done < <([ ${#rust[@]} = 0 ] || "$TOP/testbed/rust.sh" "${rust[@]}")
 totals

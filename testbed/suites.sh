@@ -21,9 +21,8 @@ declare -A tree=([base]=$old [patched]=$TREE) at=([base]=$BUILD/suites [patched]
 igt_tests=(vgem_basic vgem_slow dmabuf_sync_file sw_sync kms_prime syncobj_basic syncobj_timeline syncobj_wait)
 igt_url=https://gitlab.freedesktop.org/drm/igt-gpu-tools
 
-# Of vfio, what needs no virtual functions, as the kernel here has none
 vfio_tests=(vfio_pci_device_test vfio_iommufd_setup_test vfio_dma_mapping_test vfio_dma_mapping_mmio_test
-	    vfio_pci_driver_test vfio_pci_device_init_perf_test)
+	    vfio_pci_driver_test vfio_pci_sriov_uapi_test vfio_pci_device_init_perf_test)
 
 # Each test of vfio's driver maps 1 GiB of shared memory and has 30 s: with small pages it
 # comes close to that on a busy host.
@@ -153,7 +152,7 @@ for line in "${all[@]}"; do
 		igb_path=$newer/bin:
 		if ! has_igb "$newer/bin/qemu-system-x86_64" &&
 		   ! step "fetching a QEMU that has an igb" "$LOG/suites-qemu.log" fetch_qemu; then
-			echo "# vfio is without vfio_pci_driver_test: it wants an igb, which QEMU has from 8.0 on"
+			echo "# vfio is without vfio_pci_driver_test and vfio_pci_sriov_uapi_test: they want an igb, which QEMU has from 8.0 on"
 			line=${line/ igb|igb|/|ivshmem|}
 		fi
 	fi
