@@ -30,7 +30,7 @@
 #:   JOBS=n        parallel compiles
 #:   RDMA_BASE=1   for rdma: what registering memory costs, compared with the base
 #:   MACHINE=names for machines: only these, of testbed/machines.table
-#:   SUITES=names  for suites: only these, such as "iommufd sync"
+#:   SUITES=names  for suites: only these, such as "iommufd sync"; i915 only if named
 #:   IGT=dir       for suites: a built checkout of igt-gpu-tools, for one suite more
 #:   SOAK_SECONDS=n SOAK_SEED=n    for soak: how long each machine takes (default 300), and which load
 
