@@ -53,6 +53,7 @@ zlib1g-dev	zlib.h
 clang		clang
 libclang-rt-dev	/usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer*.a
 gcc-i686-linux-gnu	i686-linux-gnu-gcc
+libc6-dev-i386-cross	/usr/i686-linux-gnu/lib/libc.a
 libstdc++6-i386-cross	/usr/i686-linux-gnu/lib/libstdc++.so.6
 '
 [ "${1-}" != test ] || packages+='
