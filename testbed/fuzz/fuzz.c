@@ -364,8 +364,11 @@ static void limit_parts(void)
 				     (u64)SIZE_MAX);
 	if (total_pages > MAX_PAGES)
 		hw.max_run = RUN_MAX;
-	if (total_pages > BIT_ULL(43) >> PAGE_SHIFT)
+	/* Both have a table with 4 GiB an entry at most. */
+	if (total_pages > BIT_ULL(43) >> PAGE_SHIFT) {
 		hw.map_ops = false;
+		hw.coherent = true;
+	}
 	while (total_pages >> shim.section_shift > 128)
 		shim.section_shift++;
 }
