@@ -266,7 +266,7 @@ enum dma_buf_walk_kind {
  * @nr: number of elements, whichever they are
  * @index: next one of them
  * @rest: what was read, but not handed out yet
- * @last: no address of @vecs is above it, and no mask that covers them is below
+ * @last: the last address of @vecs, if they are not system memory
  * @kind: an enum dma_buf_walk_kind
  * @has_pages: this is system memory
  * @generic: some of it is not the page allocator's

@@ -391,12 +391,9 @@ dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
 
 		joined |= vec.paddr == next;
 		next = vec.paddr + vec.len;
-		/*
-		 * Nobody asks for that of system memory. All bits together are
-		 * below a mask if the highest address is.
-		 */
+		/* Nobody asks for that of system memory. */
 		if (kind == DMA_BUF_WALK_VECS && !has_pages)
-			last |= next - 1;
+			last = max(last, next - 1);
 		/* The sum has to grow, which finds an empty range as well. */
 		if (next - 1 < vec.paddr || sum + vec.len <= sum)
 			return vec.len ? -EOVERFLOW : -EINVAL;
