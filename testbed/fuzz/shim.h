@@ -62,6 +62,7 @@ typedef u64 dma_addr_t;
 #define sizeof_field(type, field)	sizeof(((type *)0)->field)
 #define static_assert(expr)	_Static_assert(expr, #expr)
 #define ALIGN(x, a)	(((x) + (a) - 1) & ~((a) - 1))
+#define ALIGN_DOWN(x, a)	((x) & ~((typeof(x))(a) - 1))
 #define WRITE_ONCE(to, value)	((to) = (value))
 #define smp_mb()		do { } while (0)
 #define IS_ALIGNED(x, a) (((x) & ((typeof(x))(a) - 1)) == 0)
