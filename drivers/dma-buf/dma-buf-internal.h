@@ -266,7 +266,7 @@ enum dma_buf_walk_kind {
  * @nr: number of elements, whichever they are
  * @index: next one of them
  * @rest: what was read, but not handed out yet
- * @last: the last address of @vecs, if they are not system memory
+ * @bits: all bits of where the ranges start and end: no page of them is above
  * @kind: an enum dma_buf_walk_kind
  * @has_pages: this is system memory
  * @generic: some of it is not the page allocator's
@@ -283,7 +283,7 @@ struct dma_buf_walk {
 	unsigned long nr;
 	unsigned long index;
 	struct dma_buf_run rest;
-	phys_addr_t last;
+	phys_addr_t bits;
 	u8 kind;
 	bool has_pages;
 	bool generic;

@@ -140,12 +140,15 @@ static int dma_buf_build_alloc_iova(struct dma_buf_build *build)
 static bool dma_buf_build_is_identity(const struct dma_buf_build *build)
 {
 	const struct dma_buf_list *list = build->list;
+	const struct dma_buf_walk *walk = &build->walk;
 
+	/* Then all addresses below one that is reached are reached, too. */
 	if (list->attrs & DMA_ATTR_MMIO)
-		return build->walk.kind == DMA_BUF_WALK_VECS &&
+		return walk->kind == DMA_BUF_WALK_VECS &&
 		       !dma_buf_hw_need_map_mmio(list->dev, list->attrs) &&
-		       dma_buf_hw_reaches(list->dev, build->walk.last);
-	return build->walk.has_pages && !list->bounced &&
+		       (dma_buf_hw_reaches(list->dev, walk->bits | ~PAGE_MASK) ||
+			dma_buf_walk_reached(walk, list->dev));
+	return walk->has_pages && !list->bounced &&
 	       !dma_buf_hw_need_map(list->dev, list->attrs);
 }
 
@@ -230,12 +233,8 @@ static int dma_buf_build_start(struct dma_buf_build *build)
 		return -EIO;
 
 	build->as_is = dma_buf_build_links_as_is(build);
-	if (build->as_is) {
-		/* The first range was read only to choose the route. */
-		walk->index = 0;
-		walk->rest.npages = 0;
+	if (build->as_is)
 		return 0;
-	}
 
 	/*
 	 * The room in the list itself is for the DMA addresses. If the physical
@@ -410,8 +409,8 @@ static int dma_buf_build_link_vecs(struct dma_buf_build *build,
 
 static int dma_buf_build_link_as_is(struct dma_buf_build *build)
 {
+	unsigned long npages = build->npages;
 	const struct phys_vec *vecs;
-	unsigned long npages;
 	int n;
 
 	n = dma_buf_walk_take(&build->walk, DMA_BUF_LINK_BATCH, &vecs, &npages);
@@ -584,7 +583,7 @@ static void dma_buf_build_hand_over(struct dma_buf_build *build)
 
 		dma_buf_writer_init(&build->addrs, list->one,
 				    ARRAY_SIZE(list->one), 1);
-		dma_buf_writer_add(&build->addrs, all);
+		dma_buf_writer_put(&build->addrs, all);
 	}
 
 	if (shared || build->keep_phys) {

@@ -144,7 +144,8 @@ dma_buf_walk_ranges(struct dma_buf_walk *walk, enum dma_buf_walk_kind kind)
 		.npages = PFN_UP(vec.len),
 	};
 
-	for (dma_buf_walk_step(walk, kind); walk->index < walk->nr;
+	for (dma_buf_walk_step(walk, kind);
+	     !walk->apart && walk->index < walk->nr;
 	     dma_buf_walk_step(walk, kind)) {
 		unsigned long n;
 
@@ -226,8 +227,14 @@ dma_buf_walk_cut(const struct dma_buf_walk *walk, unsigned long max_pages)
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts)
 {
-	int ret = dma_buf_walk_next(walk, walk->kind);
+	int ret;
 
+	/* Any two of them are two parts. */
+	*parts = walk->apart && walk->nr > 1;
+	if (*parts)
+		return 0;
+
+	ret = dma_buf_walk_next(walk, walk->kind);
 	if (ret)
 		return ret;
 
@@ -363,12 +370,27 @@ int dma_buf_walk_collect(struct dma_buf_walk *walk, struct dma_buf_own *own)
 	return ret;
 }
 
+/* Does only the last range end within a page? */
+static __always_inline bool
+dma_buf_walk_ends_partial(struct dma_buf_walk walk, enum dma_buf_walk_kind kind)
+{
+	struct phys_vec vec;
+
+	for (;; dma_buf_walk_step(&walk, kind)) {
+		vec = dma_buf_walk_peek(&walk, kind);
+		if (walk.index == walk.nr - 1)
+			return PAGE_ALIGNED(vec.paddr);
+		if (!PAGE_ALIGNED(vec.paddr | vec.len))
+			return false;
+	}
+}
+
 static __always_inline int
 dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
-		      bool has_pages, bool partial, unsigned long *npages)
+		      bool partial, unsigned long *npages)
 {
 	struct dma_buf_walk walk = *at;
-	phys_addr_t next = 0, last = 0;
+	phys_addr_t next = 0, bits = 0;
 	bool joined = false;
 	size_t sum = 0;
 
@@ -379,37 +401,32 @@ dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
 			return -EINVAL;
 
 		vec = dma_buf_walk_peek(&walk, kind);
-		if (unlikely(!PAGE_ALIGNED(vec.paddr | vec.len))) {
-			if (!PAGE_ALIGNED(vec.paddr) || !partial ||
-			    walk.index < walk.nr - 1)
-				return -EINVAL;
-			vec.len = PAGE_ALIGN(vec.len);
-			if (!vec.len)
-				return -EOVERFLOW;
-			joined = true;
-		}
-
 		joined |= vec.paddr == next;
 		next = vec.paddr + vec.len;
-		/* Nobody asks for that of system memory. */
-		if (kind == DMA_BUF_WALK_VECS && !has_pages)
-			last = max(last, next - 1);
+		bits |= vec.paddr;
+		bits |= next;
 		/* The sum has to grow, which finds an empty range as well. */
 		if (next - 1 < vec.paddr || sum + vec.len <= sum)
 			return vec.len ? -EOVERFLOW : -EINVAL;
 		sum += vec.len;
 	}
 
+	if (unlikely(!PAGE_ALIGNED(bits))) {
+		if (!partial || !dma_buf_walk_ends_partial(*at, kind))
+			return -EINVAL;
+		joined = true;
+	}
+
 	/*
 	 * The size of a buffer is a size_t, and dma_iova_try_alloc() keeps a
 	 * bit of its u64 for itself.
 	 */
-	if (sum > min_t(u64, SIZE_MAX, U64_MAX >> 1))
+	if (sum > ALIGN_DOWN(min_t(u64, SIZE_MAX, U64_MAX >> 1), PAGE_SIZE))
 		return -EOVERFLOW;
 
-	*npages = PHYS_PFN(sum);
+	*npages = PFN_UP(sum);
 	at->apart = !joined;
-	at->last = last;
+	at->bits = bits;
 	return 0;
 }
 
@@ -424,18 +441,15 @@ int dma_buf_walk_check(struct dma_buf_walk *walk, bool partial,
 	if (walk->nr && !walk->vecs)
 		return -EINVAL;
 	if (walk->kind == DMA_BUF_WALK_SG)
-		return dma_buf_walk_check_as(walk, DMA_BUF_WALK_SG, true, partial,
+		return dma_buf_walk_check_as(walk, DMA_BUF_WALK_SG, partial,
 					     npages);
-	if (walk->has_pages)
-		return dma_buf_walk_check_as(walk, DMA_BUF_WALK_VECS, true,
-					     partial, npages);
-	return dma_buf_walk_check_as(walk, DMA_BUF_WALK_VECS, false, partial,
-				     npages);
+	return dma_buf_walk_check_as(walk, DMA_BUF_WALK_VECS, partial, npages);
 }
 
 /*
  * The next ranges of an array in which none continues the one before, as they are.
- * Returns how many, @max at most, or -EINVAL for memory of the wrong kind.
+ * @npages: of the whole buffer, and then of these. Returns how many, @max at most,
+ * or -EINVAL for memory of the wrong kind.
  */
 int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
 		      const struct phys_vec **vecs, unsigned long *npages)
@@ -454,12 +468,14 @@ int dma_buf_walk_take(struct dma_buf_walk *walk, unsigned int max,
 		    DMA_BUF_MEM_OTHER)
 			return -EINVAL;
 	}
-	for (i = 0; i < n; i++)
-		sum += vec[i].len;
+	if (n < walk->nr) {
+		for (i = 0; i < n; i++)
+			sum += vec[i].len;
+		*npages = PHYS_PFN(sum);
+	}
 
 	walk->index += n;
 	*vecs = vec;
-	*npages = PHYS_PFN(sum);
 	return n;
 }
 

@@ -115,7 +115,7 @@ struct bench {
 	bool link_vec;
 	unsigned long batch;
 	struct sg_table *sgt[BENCH_MAX_BATCH];
-	struct dma_iova_state iova[BENCH_MAX_BATCH];
+	struct dma_iova_state *iova[BENCH_MAX_BATCH];
 	struct dma_buf_list *list[BENCH_MAX_BATCH];
 	u64 *pte;
 };
@@ -163,8 +163,9 @@ static int bench_sgt_link_bar(struct bench *b, struct dma_iova_state *iova)
 
 /* What dma_buf_phys_vec_to_sgt() did, without its bugs in error paths */
 static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
-			     struct dma_iova_state *iova)
+			     unsigned long at)
 {
+	struct dma_iova_state *iova = kzalloc_obj(*iova);
 	size_t size = (size_t)b->npages << PAGE_SHIFT, left;
 	size_t max = ALIGN_DOWN(UINT_MAX, PAGE_SIZE), n;
 	unsigned long i, nents = 0;
@@ -172,7 +173,10 @@ static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 	dma_addr_t addr;
 	int ret;
 
-	memset(iova, 0, sizeof(*iova));
+	if (!iova)
+		return -ENOMEM;
+
+	b->iova[at] = iova;
 	if (dma_iova_try_alloc(b->dev, iova, 0, size)) {
 		nents = DIV_ROUND_UP(size, max);
 	} else {
@@ -217,14 +221,15 @@ static void bench_sgt_unmap_bar(struct bench *b, struct sg_table *sgt,
 	struct scatterlist *sg;
 	unsigned int i;
 
-	if (dma_use_iova(iova)) {
+	if (dma_use_iova(iova))
 		dma_iova_destroy(b->dev, iova, (size_t)b->npages << PAGE_SHIFT,
 				 DMA_BIDIRECTIONAL, DMA_ATTR_MMIO);
-		return;
-	}
-	for_each_sgtable_dma_sg(sgt, sg, i)
-		dma_unmap_phys(b->dev, sg_dma_address(sg), sg_dma_len(sg),
-			       DMA_BIDIRECTIONAL, DMA_ATTR_MMIO);
+	else
+		for_each_sgtable_dma_sg(sgt, sg, i)
+			dma_unmap_phys(b->dev, sg_dma_address(sg),
+				       sg_dma_len(sg), DMA_BIDIRECTIONAL,
+				       DMA_ATTR_MMIO);
+	kfree(iova);
 }
 
 static int bench_sgt_map(struct bench *b, unsigned long i)
@@ -237,7 +242,7 @@ static int bench_sgt_map(struct bench *b, unsigned long i)
 
 	b->sgt[i] = sgt;
 	if (b->backing == BAR)
-		return bench_sgt_map_bar(b, sgt, &b->iova[i]);
+		return bench_sgt_map_bar(b, sgt, i);
 
 	if (b->backing == ARRAY)
 		ret = sg_alloc_table_from_pages(sgt, b->pages, b->npages, 0,
@@ -285,7 +290,7 @@ static void bench_sgt_sync(struct bench *b, unsigned long i)
 static void bench_sgt_unmap(struct bench *b, unsigned long i)
 {
 	if (b->backing == BAR)
-		bench_sgt_unmap_bar(b, b->sgt[i], &b->iova[i]);
+		bench_sgt_unmap_bar(b, b->sgt[i], b->iova[i]);
 	else
 		dma_unmap_sgtable(b->dev, b->sgt[i], DMA_BIDIRECTIONAL, 0);
 	sg_free_table(b->sgt[i]);
@@ -298,6 +303,8 @@ static size_t bench_sgt_bytes(struct bench *b)
 	size_t left = b->sgt[0]->orig_nents;
 	size_t sum = ksize(b->sgt[0]);
 
+	if (b->backing == BAR)
+		sum += ksize(b->iova[0]);
 	while (left) {
 		size_t n = min(left, SG_MAX_SINGLE_ALLOC);
 
