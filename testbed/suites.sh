@@ -145,7 +145,7 @@ for line in "${all[@]}"; do
 		continue
 	fi
 	if [ "$suite" = i915 ] && [ "${SUITES-}" = "" ]; then
-		echo "# i915 is left out: with SUITES=i915 it takes a quarter of an hour more"
+		echo "# i915 is left out: SUITES=i915 builds that driver twice, for half an hour or more"
 		continue
 	fi
 	if [ "$suite" = vfio ] && ! has_igb qemu-system-x86_64; then
