@@ -142,7 +142,10 @@ static bool dma_buf_build_is_identity(const struct dma_buf_build *build)
 	const struct dma_buf_list *list = build->list;
 	const struct dma_buf_walk *walk = &build->walk;
 
-	/* Then all addresses below one that is reached are reached, too. */
+	/*
+	 * If system memory needs no call, the DMA addresses are the physical
+	 * ones, so all below an address that is reached are reached.
+	 */
 	if (list->attrs & DMA_ATTR_MMIO)
 		return walk->kind == DMA_BUF_WALK_VECS &&
 		       !dma_buf_hw_need_map_mmio(list->dev, list->attrs) &&
@@ -199,13 +202,14 @@ static bool dma_buf_build_keeps_phys(const struct dma_buf_build *build)
 }
 
 /*
- * If no two ranges of an array are one run, then its elements are what there is to
- * link. A memmap with holes has to be looked at run by run.
+ * If no two ranges of an array are one run, and none was read, then its elements are
+ * what there is to link. A memmap with holes has to be looked at run by run.
  */
 static bool dma_buf_build_links_as_is(const struct dma_buf_build *build)
 {
 	return build->list->route == DMA_BUF_ROUTE_IOVA &&
 	       build->walk.kind == DMA_BUF_WALK_VECS && build->walk.apart &&
+	       !build->walk.index &&
 	       build->max_pages == DMA_BUF_RUN_MAX_PAGES && !build->keep_phys &&
 	       (!build->walk.has_pages || IS_ENABLED(CONFIG_SPARSEMEM_VMEMMAP) ||
 		!IS_ENABLED(CONFIG_SPARSEMEM));

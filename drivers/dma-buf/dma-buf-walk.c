@@ -221,8 +221,8 @@ dma_buf_walk_cut(const struct dma_buf_walk *walk, unsigned long max_pages)
 }
 
 /*
- * Reads the first run, and tells in @parts if there is more than what fits a run of
- * @max_pages.
+ * Tells in @parts if there is more than what fits a run of @max_pages. Reads the first
+ * run, unless that is known without.
  */
 int dma_buf_walk_start(struct dma_buf_walk *walk, unsigned long max_pages,
 		       bool *parts)
@@ -406,8 +406,12 @@ dma_buf_walk_check_as(struct dma_buf_walk *at, enum dma_buf_walk_kind kind,
 		bits |= vec.paddr;
 		bits |= next;
 		/* The sum has to grow, which finds an empty range as well. */
-		if (next - 1 < vec.paddr || sum + vec.len <= sum)
-			return vec.len ? -EOVERFLOW : -EINVAL;
+		if (next <= vec.paddr || sum + vec.len <= sum) {
+			if (next || sum + vec.len <= sum)
+				return vec.len ? -EOVERFLOW : -EINVAL;
+			/* It ends with the last page that has an address. */
+			bits |= -(phys_addr_t)PAGE_SIZE;
+		}
 		sum += vec.len;
 	}
 

@@ -161,7 +161,7 @@ static int bench_sgt_link_bar(struct bench *b, struct dma_iova_state *iova)
 	return ret ?: dma_iova_sync(b->dev, iova, 0, done);
 }
 
-/* What dma_buf_phys_vec_to_sgt() did, without its bugs in error paths */
+/* What dma_buf_phys_vec_to_sgt() did, without its bugs. A failure ends the test. */
 static int bench_sgt_map_bar(struct bench *b, struct sg_table *sgt,
 			     unsigned long at)
 {

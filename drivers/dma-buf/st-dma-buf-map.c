@@ -79,11 +79,27 @@ static void where_mapping_is_the_identity_none_is_made(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
 }
 
-static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *test)
+static void expect_mapped_and_refused(struct model *m, const struct phys_vec *vec,
+				      unsigned int nr)
 {
-	struct model *m = test->priv;
+	struct kunit *test = m->test;
+	unsigned int calls = m->map_calls;
 	struct dma_buf_list *list;
 	struct buffer b;
+
+	buffer_init(&b, m, BUFFER_PHYS, vec, nr);
+	buffer_attach(&b);
+	list = buffer_map(&b);
+	KUNIT_EXPECT_TRUE(test, IS_ERR(list));
+	KUNIT_EXPECT_EQ(test, m->map_calls, calls + nr);
+	buffer_expect_unmapped(&b);
+	buffer_put(&b);
+}
+
+static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *test)
+{
+	const struct phys_vec top = V(-(phys_addr_t)(2 * PAGE_SIZE), 2);
+	struct model *m = test->priv;
 
 	m->need_map = false;
 	m->attrs = DMA_ATTR_MMIO;
@@ -94,15 +110,18 @@ static void memory_of_a_device_is_mapped_unless_all_is_in_reach(struct kunit *te
 	buffer_check(m, BUFFER_TABLE, model_ram(m), 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
 	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
 
+	/* Each run is in reach, but the bits of all their addresses are not. */
+	m->mask = model_bar[2].paddr + model_bar[2].len - 1;
+	buffer_check(m, BUFFER_PHYS, model_bar, 3, DMA_BUF_ROUTE_PER_RUN, 3, 3);
+	KUNIT_EXPECT_EQ(test, m->map_calls, 3);
+
 	/* The last page of the last run is not. */
 	m->mask = model_bar[2].paddr + model_bar[2].len - PAGE_SIZE - 1;
-	buffer_init(&b, m, BUFFER_PHYS, model_bar, 3);
-	buffer_attach(&b);
-	list = buffer_map(&b);
-	KUNIT_EXPECT_TRUE(test, IS_ERR(list));
-	KUNIT_EXPECT_EQ(test, m->map_calls, 6);
-	buffer_expect_unmapped(&b);
-	buffer_put(&b);
+	expect_mapped_and_refused(m, model_bar, 3);
+
+	/* Only the very last address is not. */
+	m->mask = (phys_addr_t)-2;
+	expect_mapped_and_refused(m, &top, 1);
 }
 
 /* The offset may change at any run, here where the list has no room left. */

@@ -262,6 +262,9 @@ static void memory_without_a_memmap_is_no_system_memory(struct kunit *test)
 		m->map_ops = i == 2;
 		list = dma_buf_list_from_runs(&own, model_bar, 1, m->dir, 0);
 		KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EINVAL);
+		/* The IOVA for all is there before the first is looked at. */
+		list = dma_buf_list_from_runs(&own, model_bar, 3, m->dir, 0);
+		KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EINVAL);
 		/* The one mapped before it must not stay. */
 		list = dma_buf_list_from_runs(&own, vec, 2, m->dir, 0);
 		KUNIT_EXPECT_EQ(test, PTR_ERR(list), -EINVAL);
