@@ -364,7 +364,7 @@ static void limit_parts(void)
 				     (u64)SIZE_MAX);
 	if (total_pages > MAX_PAGES)
 		hw.max_run = RUN_MAX;
-	/* Both have a table with 4 GiB an entry at most. */
+	/* Mapping by dma_map_ops and syncing take an entry of a table for each 4 GiB. */
 	if (total_pages > BIT_ULL(43) >> PAGE_SHIFT) {
 		hw.map_ops = false;
 		hw.coherent = true;
